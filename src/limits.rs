@@ -1,0 +1,78 @@
+//! Limits: every bound in the system, with its reason and its relation to the others.
+//!
+//! A loop, a buffer or a length that is not bounded by a constant from here does not pass review.
+
+/// Largest payload (`data` as JSON text): 16 MiB. One entry must always fit an empty segment.
+pub const PAYLOAD_BYTES_MAX: usize = 16 << 20;
+/// Largest meta block: every caller field but `data`, encoded.
+pub const META_BYTES_MAX: usize = 64 << 10;
+/// Longest agent, target or approver identifier.
+pub const AGENT_BYTES_MAX: usize = 2048;
+/// Longest event type, action or outcome.
+pub const EVENT_TYPE_BYTES_MAX: usize = 256;
+/// Longest entry id given by a caller.
+pub const ENTRY_ID_BYTES_MAX: usize = 64;
+/// Longest value of any other text field of an entry.
+pub const FIELD_BYTES_MAX: usize = 16 << 10;
+/// Deepest nesting of objects and arrays in `data`.
+pub const JSON_DEPTH_MAX: usize = 128;
+/// Longest origin (log name); a signed checkpoint's cosigned message caps it at 255.
+pub const ORIGIN_BYTES_MAX: usize = 255;
+
+/// Most hashes in an inclusion or consistency proof: sizes stay below 2^63.
+pub const PROOF_HASHES_MAX: usize = 63;
+/// Largest tree size: 2^63 - 1, the common cap of the public formats.
+pub const TREE_SIZE_MAX: u64 = (1 << 63) - 1;
+
+/// Most bytes of frames and padding in one group.
+pub const GROUP_BODY_BYTES_MAX: usize = 32 << 20;
+/// Most entries in one group.
+pub const GROUP_ENTRIES_MAX: u32 = 1 << 20;
+/// Room kept in every group for system entries the committer adds itself.
+pub const GROUP_SYSTEM_RESERVE: usize = 4 << 10;
+
+/// Smallest segment size that may be configured. Entries that do not fit are `TooLarge`.
+pub const SEGMENT_BYTES_MIN: u64 = 64 << 10;
+/// Default segment size.
+pub const SEGMENT_BYTES_DEFAULT: u64 = 64 << 20;
+/// Largest segment size; offsets in side files are 32-bit.
+pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+/// Smallest preallocation, so that a ten-entry log stays small.
+pub const PREALLOCATE_BYTES_MIN: u64 = 1 << 20;
+/// Most segments in one directory.
+pub const SEGMENTS_MAX: usize = 1_000_000;
+/// Segments that may lack a footer: the active one, and the one being sealed behind it.
+pub const UNSEALED_SEGMENTS_MAX: usize = 2;
+/// Largest footer that is read: fixed part plus the counters of every agent touched.
+pub const FOOTER_BYTES_MAX: u64 = 512 << 20;
+
+/// Most frame bytes waiting to be committed; beyond it callers wait or get `Full`.
+pub const QUEUE_BYTES_MAX: usize = 8 << 20;
+/// Most entries waiting to be committed.
+pub const QUEUE_ENTRIES_MAX: usize = 64 << 10;
+
+/// Idle time after which an empty heartbeat group vouches for the last entries.
+pub const HEARTBEAT_IDLE_MS: u64 = 100;
+/// A caller-given entry id is unique within at least this many entries back.
+pub const RECENT_IDS: usize = 1_000_000;
+/// A clock that falls back by less is clamped and flagged, but gets no system entry of its own.
+pub const CLOCK_REGRESSION_REPORT_NS: u64 = 10_000_000;
+
+/// Results of a query when no limit is given.
+pub const QUERY_LIMIT_DEFAULT: usize = 100;
+/// Entries covered by one zone (minimum and maximum time) in an index.
+pub const ZONE_ENTRIES: usize = 1024;
+/// Postings in one block of a posting list.
+pub const POSTING_BLOCK: usize = 128;
+/// Terms in one front-coded block of a dictionary.
+pub const TERM_BLOCK: usize = 16;
+
+/// Longest accepted line of JSON Lines input: a payload at its limit, escaped, and its fields.
+pub const INGEST_LINE_BYTES_MAX: usize = 2 * PAYLOAD_BYTES_MAX + (1 << 20);
+
+const _: () = assert!(PAYLOAD_BYTES_MAX + META_BYTES_MAX + 4096 <= GROUP_BODY_BYTES_MAX);
+const _: () = assert!(QUEUE_BYTES_MAX <= GROUP_BODY_BYTES_MAX);
+const _: () = assert!((GROUP_BODY_BYTES_MAX as u64) < SEGMENT_BYTES_DEFAULT);
+const _: () = assert!(SEGMENT_BYTES_MAX <= u32::MAX as u64);
+const _: () = assert!(QUEUE_ENTRIES_MAX < GROUP_ENTRIES_MAX as usize);
+const _: () = assert!(PROOF_HASHES_MAX == TREE_SIZE_MAX.count_ones() as usize);
