@@ -1,7 +1,12 @@
 //! A tamper-evident, append-only audit log for AI agents.
 
+pub mod entry;
 pub mod error;
+pub mod format;
 pub mod hash;
 pub mod limits;
+mod redact;
 mod sync;
 pub mod types;
+
+pub use entry::{Action, Entry, Field, Outcome};

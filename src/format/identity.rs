@@ -1,0 +1,139 @@
+//! The identity file `log.id`: whose log this is, and which log it continues.
+//!
+//! ```text
+//! | magic[8] | version | flags | 0[4] | created_at | log_id[32] |
+//! | predecessor log_id[32] | predecessor size | predecessor root[32] |
+//! | origin_len | origin, 1..=255 bytes of UTF-8 | crc |
+//! ```
+//!
+//! The previous hash of entry 0 is a hash of this whole file, so a log cannot be moved under
+//! another name without breaking its first entry.
+
+use super::cursor::Cursor;
+use super::{Flaw, VERSION};
+use crate::limits::ORIGIN_BYTES_MAX;
+use crate::types::Hash;
+
+/// First bytes of an identity file.
+pub const IDENTITY_MAGIC: [u8; 8] = *b"WMARKLOG";
+/// Bytes before the origin.
+pub const IDENTITY_FIXED_LEN: usize = 130;
+/// Longest identity file.
+pub const IDENTITY_LEN_MAX: usize = IDENTITY_FIXED_LEN + ORIGIN_BYTES_MAX + 4;
+
+const FLAG_CONTINUES: u16 = 1;
+
+/// The tree another log had when this one took over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Predecessor {
+    /// The other log; zeros when it is not known.
+    pub log_id: [u8; 32],
+    /// Its tree size.
+    pub size: u64,
+    /// Its root at that size.
+    pub root: Hash,
+}
+
+/// Whose log this is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// Nanoseconds since 1970.
+    pub created_at: u64,
+    /// 32 random bytes.
+    pub log_id: [u8; 32],
+    /// The log's name, for checkpoints: 1 to 255 bytes, no control characters.
+    pub origin: String,
+    /// The log this one continues.
+    pub predecessor: Option<Predecessor>,
+}
+
+impl Identity {
+    /// The bytes of the file.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let none = Predecessor { log_id: [0; 32], size: 0, root: Hash::ZERO };
+        let before = self.predecessor.unwrap_or(none);
+        let flags = if self.predecessor.is_some() { FLAG_CONTINUES } else { 0 };
+        let mut out = Vec::with_capacity(IDENTITY_LEN_MAX);
+        out.extend_from_slice(&IDENTITY_MAGIC);
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(&flags.to_le_bytes());
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&self.created_at.to_le_bytes());
+        out.extend_from_slice(&self.log_id);
+        out.extend_from_slice(&before.log_id);
+        out.extend_from_slice(&before.size.to_le_bytes());
+        out.extend_from_slice(&before.root.0);
+        out.extend_from_slice(&u16::try_from(self.origin.len()).unwrap_or(0).to_le_bytes());
+        out.extend_from_slice(self.origin.as_bytes());
+        out.extend_from_slice(&crc32fast::hash(&out).to_le_bytes());
+        out
+    }
+
+    /// Decodes the whole file.
+    ///
+    /// # Errors
+    /// A [`Flaw`] for a wrong magic, version, flag, length, CRC or origin.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Flaw> {
+        let mut c = Cursor::new(bytes);
+        c.magic(&IDENTITY_MAGIC, "identity magic")?;
+        let version = c.u16()?;
+        if version != VERSION {
+            return Err(Flaw::new(8, super::UNKNOWN_VERSION, VERSION, version));
+        }
+        let flags = c.u16()?;
+        if flags & !FLAG_CONTINUES != 0 {
+            return Err(Flaw::new(10, "unknown identity flag", "0 or 1", flags));
+        }
+        c.zeros(4, "reserved bytes of the identity")?;
+        let created_at = c.u64()?;
+        let log_id = *c.array()?;
+        let before = Predecessor { log_id: *c.array()?, size: c.u64()?, root: c.hash()? };
+        let len = usize::from(c.u16()?);
+        if len == 0 || len > ORIGIN_BYTES_MAX {
+            return Err(Flaw::new(128, "origin length", "1 to 255 bytes", len));
+        }
+        let origin = c.take(len)?;
+        let covered = c.position();
+        let found = c.u32()?;
+        let wanted = crc32fast::hash(bytes.get(..covered).unwrap_or_default());
+        if found != wanted {
+            let (wanted, found) = (format!("{wanted:08x}"), format!("{found:08x}"));
+            return Err(Flaw::new(covered, "identity crc", wanted, found));
+        }
+        if c.remaining() > 0 {
+            let (wanted, found) = (c.position(), bytes.len());
+            return Err(Flaw::new(c.position(), "bytes after the identity", wanted, found));
+        }
+        let origin = std::str::from_utf8(origin)
+            .map_err(|_| Flaw::new(IDENTITY_FIXED_LEN, "origin", "UTF-8", "other bytes"))?;
+        let predecessor = (flags & FLAG_CONTINUES != 0).then_some(before);
+        Ok(Self { created_at, log_id, origin: origin.to_owned(), predecessor })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_round_trips_and_every_flipped_bit_is_refused() {
+        let root = Hash([9; 32]);
+        for predecessor in [None, Some(Predecessor { log_id: [2; 32], size: 7, root })] {
+            let identity = Identity {
+                created_at: 1,
+                log_id: [1; 32],
+                origin: "a.example/x".into(),
+                predecessor,
+            };
+            let bytes = identity.encode();
+            assert_eq!(Identity::decode(&bytes), Ok(identity));
+            for bit in 0..bytes.len() * 8 {
+                let mut bad = bytes.clone();
+                bad[bit / 8] ^= 1 << (bit % 8);
+                assert!(Identity::decode(&bad).is_err(), "bit {bit}");
+            }
+            assert!(Identity::decode(&[&bytes[..], b"x"].concat()).is_err());
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Meta: every caller field but `data`, as a list of records.
+//!
+//! ```text
+//! record | field id u8 | minimal LEB128 length | bytes |        ids strictly ascending
+//! time   | seconds i64 | nanoseconds u32 | offset in minutes i16 |     0x7FFF: none given
+//! ```
+//!
+//! Absent is not the same as empty. Unknown ids are kept, hashed and skipped, so that a newer
+//! writer's fields survive an older reader.
+
+use super::Flaw;
+use super::cursor::{Cursor, put_leb128};
+use crate::entry::{Entry, Field};
+use crate::types::EventTime;
+
+/// Length of an encoded time.
+pub const TIME_LEN: usize = 14;
+/// The stored offset of a time that was given without one.
+pub const NO_OFFSET: i16 = 0x7fff;
+
+/// What the committing side adds to an entry's own fields.
+#[derive(Clone, Copy, Debug)]
+pub struct Defaults<'a> {
+    /// The entry's id when the caller gave none.
+    pub uuid: &'a [u8; 16],
+    /// The time when the caller gave none.
+    pub now: EventTime,
+    /// What redaction took out, as JSON.
+    pub redactions: Option<&'a str>,
+}
+
+/// Appends the encoded fields of `entry`.
+pub fn encode(entry: &Entry<'_>, defaults: &Defaults<'_>, out: &mut Vec<u8>) {
+    let [timestamp, issued_at, completed_at] = entry.times();
+    for field in Field::ALL {
+        match field {
+            Field::EntryId => match entry.text(Field::EntryId) {
+                None => put(out, Field::EntryUuid, defaults.uuid),
+                Some(text) => match canonical_uuid(text) {
+                    Some(uuid) => put(out, Field::EntryUuid, &uuid),
+                    None => put(out, field, text.as_bytes()),
+                },
+            },
+            Field::EntryUuid => {}
+            Field::Timestamp => put_time(out, field, Some(timestamp.unwrap_or(defaults.now))),
+            Field::IssuedAt => put_time(out, field, issued_at),
+            Field::CompletedAt => put_time(out, field, completed_at),
+            Field::Redactions => {
+                if let Some(text) = defaults.redactions {
+                    put(out, field, text.as_bytes());
+                }
+            }
+            _ => {
+                if let Some(text) = entry.text(field) {
+                    put(out, field, text.as_bytes());
+                }
+            }
+        }
+    }
+}
+
+fn put(out: &mut Vec<u8>, field: Field, bytes: &[u8]) {
+    out.push(field.id());
+    put_leb128(out, u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+    out.extend_from_slice(bytes);
+}
+
+fn put_time(out: &mut Vec<u8>, field: Field, time: Option<EventTime>) {
+    if let Some(time) = time {
+        put(out, field, &encode_time(&time));
+    }
+}
+
+/// The 14 bytes of a time.
+#[must_use]
+pub fn encode_time(time: &EventTime) -> [u8; TIME_LEN] {
+    let mut bytes = [0u8; TIME_LEN];
+    super::cursor::Filler::new(&mut bytes)
+        .put(&time.seconds.to_le_bytes())
+        .put(&time.nanos.to_le_bytes())
+        .put(&time.offset_minutes.unwrap_or(NO_OFFSET).to_le_bytes());
+    bytes
+}
+
+/// A time from its 14 bytes; `None` for another length or a nanosecond of a billion and more.
+#[must_use]
+pub fn decode_time(bytes: &[u8]) -> Option<EventTime> {
+    let mut c = Cursor::new(bytes);
+    let (seconds, nanos, offset) = (c.i64().ok()?, c.u32().ok()?, c.i16().ok()?);
+    if c.remaining() > 0 || nanos >= 1_000_000_000 {
+        return None;
+    }
+    Some(EventTime { seconds, nanos, offset_minutes: (offset != NO_OFFSET).then_some(offset) })
+}
+
+/// The 16 bytes of a UUID in its canonical lower-case text; `None` for any other text.
+#[must_use]
+pub fn canonical_uuid(text: &str) -> Option<[u8; 16]> {
+    if text.len() != 36 {
+        return None;
+    }
+    let uuid = uuid::Uuid::try_parse(text).ok()?;
+    let mut buffer = uuid::Uuid::encode_buffer();
+    (uuid.hyphenated().encode_lower(&mut buffer) == text).then(|| uuid.into_bytes())
+}
+
+/// Walks the records of encoded meta: field id and bytes.
+///
+/// Yields a [`Flaw`] once, and ends, when ids do not ascend or a record ends early.
+#[derive(Clone, Debug)]
+pub struct Records<'a> {
+    cursor: Cursor<'a>,
+    last_id: u8,
+}
+
+impl<'a> Records<'a> {
+    /// The records of `meta`.
+    #[must_use]
+    pub fn new(meta: &'a [u8]) -> Self {
+        Self { cursor: Cursor::new(meta), last_id: 0 }
+    }
+
+    fn record(&mut self) -> Result<(u8, &'a [u8]), Flaw> {
+        let at = self.cursor.position();
+        let id = self.cursor.u8()?;
+        if id <= self.last_id {
+            let wanted = format!("above {}", self.last_id);
+            return Err(Flaw::new(at, "order of the fields", wanted, id));
+        }
+        self.last_id = id;
+        let len = self.cursor.leb128()? as usize;
+        Ok((id, self.cursor.take(len)?))
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Result<(u8, &'a [u8]), Flaw>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.cursor.remaining() == 0 {
+            return None;
+        }
+        let record = self.record();
+        if record.is_err() {
+            self.cursor = Cursor::new(&[]);
+        }
+        Some(record)
+    }
+}
+
+/// The bytes of one field; `None` when it is absent or the records are damaged before it.
+#[must_use]
+pub fn find(meta: &[u8], field: Field) -> Option<&[u8]> {
+    for record in Records::new(meta) {
+        let (id, bytes) = record.ok()?;
+        if id >= field.id() {
+            return (id == field.id()).then_some(bytes);
+        }
+    }
+    None
+}
+
+/// Checks encoded meta as a writer must have written it: order, known fields well formed (UTF-8,
+/// times of 14 bytes, ids of 16), id, time, type, agent and action present.
+///
+/// # Errors
+/// A [`Flaw`] naming the first record that is not so.
+pub fn check(meta: &[u8]) -> Result<(), Flaw> {
+    let mut seen = 0u32;
+    for record in Records::new(meta) {
+        let (id, bytes) = record?;
+        let Some(field) = Field::from_id(id) else { continue };
+        seen |= 1 << id;
+        let is_good = match field {
+            Field::EntryUuid => bytes.len() == 16,
+            _ if field.is_time() => decode_time(bytes).is_some(),
+            _ => std::str::from_utf8(bytes).is_ok(),
+        };
+        if !is_good {
+            return Err(Flaw::new(0, "value of a field", field.name(), "malformed bytes"));
+        }
+    }
+    let has = |field: Field| seen & 1 << field.id() != 0;
+    if has(Field::EntryId) == has(Field::EntryUuid) {
+        return Err(Flaw::new(0, "entry id", "exactly one of two forms", "none or both"));
+    }
+    for field in [Field::Timestamp, Field::EventType, Field::AgentDid, Field::Action] {
+        if !has(field) {
+            return Err(Flaw::new(0, "required field", field.name(), "nothing"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Vec<u8> {
+        let entry = Entry::new("t", "agent", "allow").resource("").trace_id("x");
+        let defaults = Defaults { uuid: &[7; 16], now: EventTime::utc(-5, 9), redactions: None };
+        let mut meta = Vec::new();
+        encode(&entry, &defaults, &mut meta);
+        meta
+    }
+
+    #[test]
+    fn fields_come_back_and_absent_is_not_empty() {
+        let meta = sample();
+        assert!(check(&meta).is_ok());
+        assert_eq!(find(&meta, Field::AgentDid), Some(&b"agent"[..]));
+        assert_eq!(find(&meta, Field::Resource), Some(&b""[..]));
+        assert_eq!(find(&meta, Field::SessionId), None);
+        let time = decode_time(find(&meta, Field::Timestamp).unwrap()).unwrap();
+        assert_eq!((time.seconds, time.nanos, time.offset_minutes), (-5, 9, Some(0)));
+    }
+
+    #[test]
+    fn unknown_fields_are_skipped_and_disorder_is_a_flaw() {
+        let mut meta = sample();
+        meta.extend([200, 1, b'?']);
+        assert!(check(&meta).is_ok());
+        meta.extend([5, 0]);
+        assert_eq!(check(&meta).unwrap_err().what, "order of the fields");
+    }
+
+    #[test]
+    fn only_canonical_uuids_become_sixteen_bytes() {
+        let text = "01a20726-94ef-7117-9e21-d66abdab1273";
+        assert!(canonical_uuid(text).is_some());
+        assert!(canonical_uuid(&text.to_uppercase()).is_none());
+        assert!(canonical_uuid(&text.replace('-', "")).is_none());
+        assert!(canonical_uuid("audit_03d4f8812a534ade").is_none());
+    }
+}

@@ -1,0 +1,233 @@
+//! Stored entries: what readers get. An owned frame with its place in the log.
+
+use super::frame::{FLAG_CLOCK_CLAMPED, FLAG_SYSTEM, Form, Frame, Header};
+use super::{Flaw, meta};
+use crate::entry::Field;
+use crate::hash::{self, HEADER_LEN, Salt};
+use crate::types::{EntryIndex, EventTime, Hash, UnixNanos};
+use std::fmt;
+
+/// One entry as it lies in the log, with its index and the hash of the entry before it.
+///
+/// Its accessors read the stored bytes; [`StoredEntry::verify_hash`] says whether they still hash
+/// to what the log committed to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredEntry {
+    index: EntryIndex,
+    previous_hash: Hash,
+    bytes: Vec<u8>,
+}
+
+/// A decoded frame borrowed from an entry. Decoding succeeded when the entry was made.
+const DECODED: &str = "the frame was decoded when the entry was read";
+
+impl StoredEntry {
+    /// Takes the frame at the start of `bytes`.
+    ///
+    /// # Errors
+    /// A [`Flaw`] when the frame or its fields are malformed. Hashes are not checked here.
+    pub fn read(bytes: &[u8], index: EntryIndex, previous_hash: Hash) -> Result<Self, Flaw> {
+        let frame = Frame::decode(bytes)?;
+        if let Some(meta) = frame.meta() {
+            meta::check(meta)?;
+        }
+        let bytes = bytes.get(..frame.stored_len as usize).unwrap_or_default().to_vec();
+        Ok(Self { index, previous_hash, bytes })
+    }
+
+    /// The decoded frame.
+    #[must_use]
+    pub fn frame(&self) -> Frame<'_> {
+        Frame::decode(&self.bytes).expect(DECODED)
+    }
+
+    /// Position in the log.
+    #[must_use]
+    pub fn index(&self) -> EntryIndex {
+        self.index
+    }
+
+    /// Entry hash of the entry before; for entry 0 the hash of the log's identity.
+    #[must_use]
+    pub fn previous_hash(&self) -> Hash {
+        self.previous_hash
+    }
+
+    /// The stored entry hash.
+    #[must_use]
+    pub fn entry_hash(&self) -> Hash {
+        self.frame().entry_hash
+    }
+
+    /// The entry hash, recomputed from the stored bytes.
+    #[must_use]
+    pub fn compute_hash(&self) -> Hash {
+        hash::entry(&self.header())
+    }
+
+    /// Whether the stored bytes hash to the stored entry hash.
+    #[must_use]
+    pub fn verify_hash(&self) -> bool {
+        self.compute_hash() == self.entry_hash()
+    }
+
+    /// The 108 bytes that are hashed.
+    #[must_use]
+    pub fn header(&self) -> [u8; HEADER_LEN] {
+        self.frame().header(self.index.get(), &self.previous_hash)
+    }
+
+    /// The values of the header.
+    #[must_use]
+    pub fn header_values(&self) -> Header {
+        Header::decode(&self.header()).expect(DECODED)
+    }
+
+    /// How much of the entry is stored.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.frame().form()
+    }
+
+    /// When the entry was placed. Never decreases along the log.
+    #[must_use]
+    pub fn recorded_at(&self) -> UnixNanos {
+        UnixNanos(self.frame().recorded_at)
+    }
+
+    /// How many earlier entries this agent has.
+    #[must_use]
+    pub fn agent_seq(&self) -> u64 {
+        self.frame().agent_seq
+    }
+
+    /// How many earlier entries this event type has.
+    #[must_use]
+    pub fn type_seq(&self) -> u64 {
+        self.frame().type_seq
+    }
+
+    /// Whether the engine wrote this entry itself.
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        self.frame().flags & FLAG_SYSTEM != 0
+    }
+
+    /// Whether the clock stood before the last entry's time when this one was placed.
+    #[must_use]
+    pub fn is_clock_clamped(&self) -> bool {
+        self.frame().flags & FLAG_CLOCK_CLAMPED != 0
+    }
+
+    /// Encoded fields; empty when the body was erased.
+    #[must_use]
+    pub fn meta(&self) -> &[u8] {
+        self.frame().meta().unwrap_or_default()
+    }
+
+    /// A text field; `None` when absent, erased, or not a text. The id is [`Self::entry_id`].
+    #[must_use]
+    pub fn text(&self, field: Field) -> Option<&str> {
+        let bytes = meta::find(self.meta(), field)?;
+        std::str::from_utf8(bytes).ok().filter(|_| !field.is_time())
+    }
+
+    /// A time field.
+    #[must_use]
+    pub fn time(&self, field: Field) -> Option<EventTime> {
+        meta::find(self.meta(), field).and_then(meta::decode_time)
+    }
+
+    /// The entry's id; empty when the body was erased.
+    #[must_use]
+    pub fn entry_id(&self) -> String {
+        match meta::find(self.meta(), Field::EntryUuid) {
+            Some(bytes) => {
+                uuid::Uuid::from_slice(bytes).unwrap_or_default().hyphenated().to_string()
+            }
+            None => self.text(Field::EntryId).unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// When it happened, as the caller said; the epoch when the body was erased.
+    #[must_use]
+    pub fn timestamp(&self) -> EventTime {
+        self.time(Field::Timestamp).unwrap_or(EventTime::utc(0, 0))
+    }
+
+    /// The event type; empty when the body was erased.
+    #[must_use]
+    pub fn event_type(&self) -> &str {
+        self.text(Field::EventType).unwrap_or_default()
+    }
+
+    /// The acting agent; empty when the body was erased.
+    #[must_use]
+    pub fn agent_did(&self) -> &str {
+        self.text(Field::AgentDid).unwrap_or_default()
+    }
+
+    /// The policy action; empty when the body was erased.
+    #[must_use]
+    pub fn action(&self) -> &str {
+        self.text(Field::Action).unwrap_or_default()
+    }
+
+    /// The outcome.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&str> {
+        self.text(Field::Outcome)
+    }
+
+    /// What was accessed.
+    #[must_use]
+    pub fn resource(&self) -> Option<&str> {
+        self.text(Field::Resource)
+    }
+
+    /// The policy's result in words.
+    #[must_use]
+    pub fn policy_decision(&self) -> Option<&str> {
+        self.text(Field::PolicyDecision)
+    }
+
+    /// The correlation id.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<&str> {
+        self.text(Field::TraceId)
+    }
+
+    /// The exact JSON text of `data`; `None` when there is none or it was erased.
+    #[must_use]
+    pub fn data_text(&self) -> Option<&str> {
+        self.frame().payload().and_then(|payload| std::str::from_utf8(payload).ok())
+    }
+
+    /// Salts of body and data, for whoever recomputes the hashes.
+    #[must_use]
+    pub fn salts(&self) -> (Option<Salt>, Option<Salt>) {
+        use super::frame::Body;
+        match self.frame().body {
+            Body::Whole { body_salt, data, .. } => (Some(*body_salt), data.map(|(salt, _)| *salt)),
+            Body::DataErased { body_salt, .. } => (Some(*body_salt), None),
+            Body::BodyErased { .. } => (None, None),
+        }
+    }
+
+    /// Bytes this entry takes in its segment.
+    #[must_use]
+    pub fn stored_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl fmt::Debug for StoredEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Bounded, and without the payload: debug output ends up in places nobody redacts.
+        f.debug_struct("StoredEntry")
+            .field("index", &self.index.get())
+            .field("entry_hash", &self.entry_hash())
+            .field("stored_len", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
