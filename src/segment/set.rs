@@ -1,0 +1,152 @@
+//! The ordered set of segments in a directory: names, headers and footers, checked against each
+//! other. Reads; never writes.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::footer::Footer;
+use crate::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
+use crate::format::{parse_segment_name, segment_name};
+use crate::limits::{SEGMENTS_MAX, UNSEALED_SEGMENTS_MAX};
+use crate::storage::{Access, FileKind, Storage, StorageFile};
+use crate::types::Hash;
+use std::sync::Arc;
+
+/// One segment file as found on opening.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its decoded header.
+    pub header: SegmentHeader,
+    /// Its footer, when it is sealed.
+    pub footer: Option<Arc<Footer>>,
+    /// Length of the file in bytes.
+    pub len: u64,
+}
+
+impl Found {
+    /// The file's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        segment_name(self.header.first_index)
+    }
+}
+
+/// Lists and opens every segment, oldest first.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`] naming the file when a header or footer is damaged, belongs to another
+/// log, or does not continue the segment before; [`ErrorKind::TooLarge`] beyond a million.
+pub fn load(storage: &dyn Storage, log_id: &[u8; 32]) -> Result<Vec<Found>> {
+    let mut names = Vec::new();
+    for file in storage.list()? {
+        if let Some(first_index) = parse_segment_name(&file.name) {
+            if file.kind != FileKind::Regular {
+                let message = "a segment must be a regular file";
+                return Err(Error::new(ErrorKind::Corrupt, message).at_file(file.name));
+            }
+            names.push((first_index, file.len));
+        }
+    }
+    if names.len() > SEGMENTS_MAX {
+        return Err(Error::new(ErrorKind::TooLarge, "too many segments")
+            .expected(format_args!("at most {SEGMENTS_MAX}"), names.len()));
+    }
+    names.sort_unstable();
+    let mut segments: Vec<Found> = Vec::with_capacity(names.len());
+    let unsealed_from = names.len().saturating_sub(UNSEALED_SEGMENTS_MAX);
+    for (position, (first_index, len)) in names.into_iter().enumerate() {
+        let segment = open_one(storage, first_index, len)?;
+        check_joins(&segment, segments.last(), log_id)?;
+        if segment.footer.is_none() && position < unsealed_from {
+            return Err(Error::new(ErrorKind::Corrupt, "a segment in the middle has no footer")
+                .at_file(segment.name()));
+        }
+        segments.push(segment);
+    }
+    Ok(segments)
+}
+
+fn open_one(storage: &dyn Storage, first_index: u64, len: u64) -> Result<Found> {
+    let name = segment_name(first_index);
+    let file = storage.open(&name, Access::Read)?;
+    let header = read_header(&*file, &name)?;
+    if header.first_index != first_index {
+        return Err(Error::new(ErrorKind::Corrupt, "first index of a segment header")
+            .at_file(name)
+            .at_offset(56)
+            .expected(first_index, header.first_index));
+    }
+    let footer = read_footer(&*file, &name, len)?.map(Arc::new);
+    if let Some(footer) = &footer {
+        let same = footer.nonce == header.nonce && footer.first_index == first_index;
+        if !same {
+            return Err(Error::new(ErrorKind::Corrupt, "footer of another segment")
+                .at_file(name)
+                .at_offset(footer.data_end)
+                .expected(first_index, footer.first_index));
+        }
+    }
+    Ok(Found { header, footer, len })
+}
+
+/// Reads and checks the header of an open segment.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`] or [`ErrorKind::UnknownVersion`] with file and offset.
+pub fn read_header(file: &dyn StorageFile, name: &str) -> Result<SegmentHeader> {
+    let mut bytes = vec![0u8; SEGMENT_HEADER_LEN];
+    file.read_exact_at(&mut bytes, 0).map_err(|error| error.at_file(name))?;
+    SegmentHeader::decode(&bytes).map_err(|flaw| flaw.into_error(name, 0))
+}
+
+/// Reads the footer of an open segment; `None` when the file does not end in one.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`] with file and offset when the file ends in a damaged footer.
+pub fn read_footer(file: &dyn StorageFile, name: &str, len: u64) -> Result<Option<Footer>> {
+    let mut last16 = [0u8; 16];
+    let Some(tail_at) = len.checked_sub(16).filter(|at| *at >= SEGMENT_HEADER_LEN as u64) else {
+        return Ok(None);
+    };
+    file.read_exact_at(&mut last16, tail_at).map_err(|error| error.at_file(name))?;
+    let Some(footer_len) = Footer::len_from_tail(&last16, len) else { return Ok(None) };
+    let at = len - footer_len;
+    let wanted = usize::try_from(footer_len).unwrap_or(usize::MAX);
+    let mut bytes = vec![0u8; wanted];
+    file.read_exact_at(&mut bytes, at).map_err(|error| error.at_file(name))?;
+    let (footer, _) = Footer::decode(&bytes).map_err(|flaw| flaw.into_error(name, at))?;
+    if footer.data_end != at {
+        return Err(Error::new(ErrorKind::Corrupt, "offset of a footer")
+            .at_file(name)
+            .at_offset(at)
+            .expected(at, footer.data_end));
+    }
+    Ok(Some(footer))
+}
+
+fn check_joins(segment: &Found, before: Option<&Found>, log_id: &[u8; 32]) -> Result<()> {
+    let name = segment.name();
+    let corrupt = |what: &str| Error::new(ErrorKind::Corrupt, what).at_file(name.clone());
+    if segment.header.log_id != *log_id {
+        let (wanted, found) = (Hash(*log_id), Hash(segment.header.log_id));
+        return Err(corrupt("segment of another log").at_offset(16).expected(wanted, found));
+    }
+    match before {
+        None if segment.header.first_index != 0 => {
+            let found = segment.header.first_index;
+            Err(corrupt("the first segment is missing").expected(0, found))
+        }
+        None => Ok(()),
+        Some(before) => {
+            let Some(footer) = &before.footer else { return Ok(()) };
+            let next = footer.first_index + footer.count;
+            if next != segment.header.first_index {
+                let found = segment.header.first_index;
+                return Err(corrupt("a segment is missing before this one").expected(next, found));
+            }
+            if footer.last_entry_hash != segment.header.previous_hash {
+                let (wanted, found) = (footer.last_entry_hash, segment.header.previous_hash);
+                return Err(corrupt("chain between segments").at_offset(80).expected(wanted, found));
+            }
+            Ok(())
+        }
+    }
+}
