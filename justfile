@@ -1,0 +1,58 @@
+# The commands of the house. `just` alone lists them.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+_list:
+    @just --list --unsorted
+
+# format, lints, tests, docs: what every commit passes
+check: lint test docs
+
+# all tests of the workspace
+test:
+    cargo test
+
+# format and lints, warnings refused
+lint:
+    cargo fmt --check
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+# the house rules alone: floors, sizes, words, links
+tidy:
+    cargo test --test tidy
+
+# the documentation, warnings refused
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+# kill -9 in the middle of ingesting, a hundred times
+crash:
+    cargo build --release
+    tests/system/kill9.sh
+
+# the command against the second reader
+twin:
+    cargo build --release
+    tests/system/twin.sh
+
+# fuzz one target, or all of them, ten minutes each
+fuzz target="all":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    targets=("{{target}}")
+    if [[ "{{target}}" == all ]]; then mapfile -t targets < <(cargo +nightly fuzz list); fi
+    for name in "${targets[@]}"; do
+        cargo +nightly fuzz run "$name" -- -max_total_time=600 -rss_limit_mb=2048
+    done
+
+# run one benchmark file of benches/
+bench name:
+    cargo bench --bench {{name}}
+
+# licences, advisories and sources of the dependencies
+deny:
+    cargo deny check
+
+# everything, as the build machine does it
+ci:
+    .ci/run
