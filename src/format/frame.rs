@@ -25,6 +25,10 @@ pub const HEADER_VERSION: u8 = 1;
 pub const FRAME_FIXED_LEN: usize = 72;
 /// Offset of `recorded_at` in a frame, followed by both sequence numbers and the entry hash.
 pub const FRAME_PATCH_OFFSET: usize = 16;
+/// Offset of `agent_seq` in a frame.
+pub const FRAME_AGENT_SEQ_OFFSET: u64 = 24;
+/// Offset of `type_seq` in a frame.
+pub const FRAME_TYPE_SEQ_OFFSET: u64 = 32;
 /// Offset of the entry hash in a frame.
 pub const FRAME_HASH_OFFSET: usize = 40;
 

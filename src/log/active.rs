@@ -1,0 +1,142 @@
+//! The active segment: where groups are written, and the order in which a new one comes to be.
+//!
+//! A new segment is prepared as `spare.tmp` (room allocated or zeroed ahead), gets its header,
+//! is synced, renamed, and the directory is synced, before the first group goes into it. So a
+//! segment file that has its name has a whole header.
+
+use crate::error::Result;
+use crate::format::group::{GROUP_HEADER_LEN, GroupHeader, padding};
+use crate::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
+use crate::format::{SPARE_NAME, crc, segment_name};
+use crate::storage::{Storage, StorageFile};
+use crate::sync::Arc;
+use std::time::Instant;
+
+/// How the room of a new segment is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Preallocate {
+    /// Nothing: memory.
+    None,
+    /// Zeros are written: small commits then touch no metadata.
+    Zeros,
+    /// Blocks are reserved only: cheaper when groups are large and segments go fast.
+    Reserve,
+}
+
+/// A prepared file without a header.
+#[derive(Debug)]
+pub(crate) struct Spare {
+    pub(crate) file: Arc<dyn StorageFile>,
+    pub(crate) len: u64,
+}
+
+impl Spare {
+    /// Makes `spare.tmp` with room for `len` bytes, replacing one that was left behind.
+    pub(crate) fn prepare(storage: &dyn Storage, len: u64, how: Preallocate) -> Result<Self> {
+        match storage.remove(SPARE_NAME) {
+            Ok(()) => {}
+            Err(error) if error.kind() == crate::error::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let file = storage.create(SPARE_NAME)?;
+        make_room(&*file, 0, len, how).map_err(|error| error.at_file(SPARE_NAME))?;
+        if how == Preallocate::Zeros {
+            file.sync_all()?;
+        }
+        Ok(Self { file, len })
+    }
+}
+
+fn make_room(file: &dyn StorageFile, from: u64, len: u64, how: Preallocate) -> Result<()> {
+    match how {
+        Preallocate::None => Ok(()),
+        Preallocate::Zeros => {
+            file.allocate(from, len)?;
+            file.zero_fill(from, len)
+        }
+        Preallocate::Reserve => {
+            file.allocate(from, len)?;
+            file.set_len(from + len)
+        }
+    }
+}
+
+/// The segment that groups are written to.
+#[derive(Debug)]
+pub(crate) struct Active {
+    pub(crate) file: Arc<dyn StorageFile>,
+    pub(crate) header: SegmentHeader,
+    /// Where the next group goes.
+    pub(crate) at: u64,
+    /// Bytes there is room for.
+    pub(crate) capacity: u64,
+    /// CRC of the last group's header, 0 before the first.
+    pub(crate) last_header_crc: u32,
+    pub(crate) opened: Instant,
+}
+
+impl Active {
+    /// Turns a spare into the active segment.
+    pub(crate) fn begin(storage: &dyn Storage, spare: Spare, header: SegmentHeader) -> Result<Self> {
+        let name = segment_name(header.first_index);
+        spare.file.write_all_at(&header.encode(), 0).map_err(|e| e.at_file(&*name))?;
+        spare.file.sync_all().map_err(|e| e.at_file(&*name))?;
+        // The header is durable under the spare's name; a crash here leaves a spare to be removed.
+        storage.rename(SPARE_NAME, &name, false)?;
+        storage.sync_dir()?;
+        // The segment has its name for good; from here on groups may go into it.
+        Ok(Self {
+            file: spare.file,
+            at: SEGMENT_HEADER_LEN as u64,
+            capacity: spare.len,
+            last_header_crc: 0,
+            header,
+            opened: Instant::now(),
+        })
+    }
+
+    /// The file's name.
+    pub(crate) fn name(&self) -> String {
+        segment_name(self.header.first_index)
+    }
+
+    /// Bytes a group with this many bytes of frames takes here, padding included.
+    pub(crate) fn group_len(&self, body_len: usize) -> u64 {
+        let len = (GROUP_HEADER_LEN + body_len) as u64;
+        len + u64::from(padding(self.at, len, self.header.align))
+    }
+
+    /// Whether nothing was written yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.at == SEGMENT_HEADER_LEN as u64
+    }
+
+    /// Makes room for `len` more bytes than are used.
+    pub(crate) fn extend(&mut self, len: u64, how: Preallocate) -> Result<()> {
+        let wanted = self.at + len;
+        if wanted > self.capacity {
+            make_room(&*self.file, self.capacity, wanted - self.capacity, how)
+                .map_err(|error| error.at_file(self.name()))?;
+            self.capacity = wanted;
+        }
+        Ok(())
+    }
+
+    /// Finishes the group in `bytes` (room for the header, then frames) and writes it with one
+    /// positioned write. Nothing is durable yet.
+    pub(crate) fn write_group(&mut self, bytes: &mut Vec<u8>, mut header: GroupHeader) -> Result<()> {
+        let pad = padding(self.at, bytes.len() as u64, self.header.align);
+        bytes.resize(bytes.len() + pad as usize, 0);
+        header.pad_len = pad;
+        header.nonce = self.header.nonce;
+        header.previous_header_crc = self.last_header_crc;
+        let (room, body) = bytes.split_at_mut(GROUP_HEADER_LEN);
+        header.body_crc = crc(header.nonce, &[body]);
+        let (encoded, header_crc) = header.encode();
+        room.copy_from_slice(&encoded);
+        self.file.write_all_at(bytes, self.at).map_err(|error| error.at_file(self.name()))?;
+        self.at += bytes.len() as u64;
+        self.last_header_crc = header_crc;
+        Ok(())
+    }
+}

@@ -1,0 +1,205 @@
+//! Encoding: an entry to the bytes of its frame and the hash of its body, on the caller's thread.
+//!
+//! Everything that can be said without knowing the entry's place is done here, so that the one
+//! committer only fills in the place and hashes two blocks.
+
+use crate::entry::{Entry, Field, json};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::frame::{FLAG_SYSTEM, FRAME_FIXED_LEN, Unplaced};
+use crate::format::meta::{self, Defaults};
+use crate::hash::{self, SALT_LEN, Salt};
+use crate::limits::META_BYTES_MAX;
+use crate::redact;
+use crate::storage::random;
+use crate::types::{Hash, UnixNanos};
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::ops::Range;
+
+/// What the committer must know of a frame besides its bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    /// Where the frame lies in its batch.
+    pub(crate) frame: Range<usize>,
+    /// Where the agent's name lies in the frame.
+    pub(crate) agent: Range<usize>,
+    /// Where the event type lies in the frame.
+    pub(crate) event_type: Range<usize>,
+    /// Header flags.
+    pub(crate) flags: u8,
+    /// Bytes of meta.
+    pub(crate) meta_len: u32,
+    /// Bytes of payload.
+    pub(crate) data_len: u32,
+    /// The expensive part of the entry's hash.
+    pub(crate) body_hash: Hash,
+    /// Key of the entry id; only looked at when ids are tracked.
+    pub(crate) id_key: u64,
+    /// Whether the caller chose the id, so that it may exist already.
+    pub(crate) is_id_given: bool,
+    /// Whether the time was filled in, so that it does not count when entries are compared.
+    pub(crate) is_time_given: bool,
+}
+
+/// An encoded entry; the frame lies in a buffer of the calling thread.
+pub(crate) struct Encoded {
+    pub(crate) record: Record,
+    pub(crate) entry_id: EntryId,
+}
+
+/// An entry's id, without an allocation for the usual UUID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EntryId {
+    Uuid([u8; 16]),
+    Text(Box<str>),
+}
+
+impl EntryId {
+    pub(crate) fn to_text(&self) -> String {
+        match self {
+            Self::Uuid(bytes) => uuid::Uuid::from_bytes(*bytes).hyphenated().to_string(),
+            Self::Text(text) => text.to_string(),
+        }
+    }
+
+    fn key(&self) -> u64 {
+        match self {
+            Self::Uuid(bytes) => hash::id_key(bytes),
+            Self::Text(text) => hash::id_key(text.as_bytes()),
+        }
+    }
+
+    /// The key of an id as it is stored: of the 16 bytes of a UUID, of the text otherwise.
+    pub(crate) fn parse(text: &str) -> Self {
+        match meta::canonical_uuid(text) {
+            Some(bytes) => Self::Uuid(bytes),
+            None => Self::Text(text.into()),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Scratch {
+    meta: Vec<u8>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
+}
+
+/// Checks, redacts, salts and hashes an entry and appends its frame to `out`.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`] or [`ErrorKind::TooLarge`], naming the field; nothing was appended.
+pub(crate) fn encode(
+    entry: &Entry<'_>,
+    pid: u32,
+    now: UnixNanos,
+    out: &mut Vec<u8>,
+) -> Result<Encoded> {
+    entry.check()?;
+    let payload = entry.data_json().map(json::accept).transpose()?;
+    let redacted = redact::redact(payload.unwrap_or(Cow::Borrowed("")));
+    let mut random = [0u8; 2 * SALT_LEN + 10];
+    random::fill(pid, &mut random)?;
+    let (body_salt, rest) = random.split_at(SALT_LEN);
+    let (data_salt, uuid_random) = rest.split_at(SALT_LEN);
+    let salt = |bytes: &[u8]| Salt::try_from(bytes).unwrap_or_default();
+    let uuid = new_uuid(now, uuid_random);
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.meta.clear();
+        let defaults = Defaults {
+            uuid: &uuid,
+            now: now.into(),
+            redactions: redacted.redactions.as_deref(),
+        };
+        meta::encode(entry, &defaults, &mut scratch.meta);
+        if scratch.meta.len() > META_BYTES_MAX {
+            return Err(Error::new(ErrorKind::TooLarge, "the entry's fields are too long together")
+                .expected(format_args!("at most {META_BYTES_MAX} bytes"), scratch.meta.len()));
+        }
+        let unplaced = Unplaced {
+            flags: if entry.is_system() { FLAG_SYSTEM } else { 0 },
+            body_salt: &salt(body_salt),
+            data_salt: &salt(data_salt),
+            meta: &scratch.meta,
+            payload: redacted.payload.as_bytes(),
+        };
+        let start = out.len();
+        unplaced.append_to(out);
+        let entry_id = match entry.text(Field::EntryId) {
+            None => EntryId::Uuid(uuid),
+            Some(text) => EntryId::parse(text),
+        };
+        let record = Record {
+            frame: start..out.len(),
+            agent: field_range(&unplaced, Field::AgentDid),
+            event_type: field_range(&unplaced, Field::EventType),
+            flags: unplaced.flags,
+            meta_len: len32(unplaced.meta.len()),
+            data_len: len32(unplaced.payload.len()),
+            body_hash: unplaced.body_hash(),
+            id_key: entry_id.key(),
+            is_id_given: entry.text(Field::EntryId).is_some(),
+            is_time_given: entry.times().first().is_some_and(Option::is_some),
+        };
+        Ok(Encoded { record, entry_id })
+    })
+}
+
+fn len32(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+/// Where a field's bytes lie in the frame.
+fn field_range(unplaced: &Unplaced<'_>, field: Field) -> Range<usize> {
+    let meta_at = unplaced.stored_len() - unplaced.payload.len() - unplaced.meta.len();
+    debug_assert!(meta_at >= FRAME_FIXED_LEN);
+    let mut records = meta::Records::new(unplaced.meta);
+    let mut end = meta_at;
+    while let Some(Ok((id, bytes))) = records.next() {
+        end = meta_at + records.position();
+        if id == field.id() {
+            return end - bytes.len()..end;
+        }
+    }
+    end..end
+}
+
+/// A UUIDv7 (RFC 9562, section 5.7) from our own clock and random bytes: no shared state.
+fn new_uuid(now: UnixNanos, random: &[u8]) -> [u8; 16] {
+    let random: [u8; 10] = random.try_into().unwrap_or_default();
+    uuid::Builder::from_unix_timestamp_millis(now.0 / 1_000_000, &random).into_uuid().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::stored::StoredEntry;
+
+    #[test]
+    fn an_encoded_entry_knows_where_its_agent_and_type_lie() {
+        let entry = Entry::new("tool", "did:a", "allow").data_text("{ \"a\": 1 }");
+        let mut out = vec![0u8; 5];
+        let encoded = encode(&entry, 1, UnixNanos(5_000_000_007), &mut out).unwrap();
+        let frame = &out[encoded.record.frame.clone()];
+        assert_eq!(&frame[encoded.record.agent.clone()], b"did:a");
+        assert_eq!(&frame[encoded.record.event_type.clone()], b"tool");
+        let stored = StoredEntry::read(frame, 0.into(), Hash::ZERO).unwrap();
+        assert_eq!(stored.data_text(), Some("{\"a\":1}"));
+        assert_eq!(stored.entry_id(), encoded.entry_id.to_text());
+        assert_eq!(stored.timestamp().instant(), (5, 7));
+        assert_eq!(stored.frame().body_hash(), encoded.record.body_hash);
+    }
+
+    #[test]
+    fn a_refused_entry_leaves_nothing_behind() {
+        let mut out = Vec::new();
+        assert!(encode(&Entry::new("t", "a", "x").data_text("{"), 1, UnixNanos(0), &mut out).is_err());
+        let big = "x".repeat(16_000);
+        let many = Entry::new("t", "a", "x").resource(&*big).trace_id(&*big).session_id(&*big);
+        let many = many.policy_decision(&*big).matched_rule(&*big);
+        let error = encode(&many, 1, UnixNanos(0), &mut out).err().unwrap();
+        assert_eq!((error.kind(), out.len()), (ErrorKind::TooLarge, 0));
+    }
+}

@@ -1,0 +1,179 @@
+//! The housekeeper: one thread that seals finished segments, prepares the next one and keeps the
+//! growing part caught up, so that neither callers nor the committer do.
+//!
+//! Everything it does can be done again: sealing is idempotent, a spare can be thrown away, and
+//! whoever reads catches up by himself.
+
+use super::active::{Preallocate, Spare};
+use super::seal;
+use crate::error::{Error, ErrorKind, Result};
+use crate::storage::{Storage, StorageFile};
+use crate::sync::{Arc, AtomicU64, Condvar, Mutex, Ordering, thread};
+use crate::view::Catalog;
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+/// Something to do.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Give a finished segment its footer and side files.
+    Seal { first_index: u64, file: Arc<dyn StorageFile>, data_end: u64 },
+    /// Make the side files of a sealed segment again.
+    SideFiles { first_index: u64 },
+    /// Prepare the next segment.
+    Prepare { len: u64, how: Preallocate },
+    /// Read what was published.
+    CatchUp,
+    /// Leave.
+    Stop,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    seals_pending: usize,
+    prepares_pending: usize,
+    seal_error: Option<Error>,
+    prepare_error: Option<Error>,
+    spare: Option<Spare>,
+}
+
+/// Handle to the housekeeper's thread.
+#[derive(Debug)]
+pub(crate) struct Housekeeper {
+    jobs: Sender<Job>,
+    state: Mutex<State>,
+    changed: Condvar,
+    nudged_at: AtomicU64,
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+/// Jobs that may wait; a seal and a prepare per rotation, and one catch-up.
+const JOBS_MAX: usize = 8;
+/// Published bytes after which the housekeeper reads what callers may ask for next.
+const CATCH_UP_BYTES: u64 = 1 << 20;
+
+impl Housekeeper {
+    /// Starts the thread.
+    pub(crate) fn start(storage: Arc<dyn Storage>, catalog: Arc<Catalog>) -> Result<Arc<Self>> {
+        let (jobs, inbox) = bounded(JOBS_MAX);
+        let keeper = Arc::new(Self {
+            jobs,
+            state: Mutex::default(),
+            changed: Condvar::default(),
+            nudged_at: AtomicU64::new(0),
+            thread: Mutex::new(None),
+        });
+        let worker = Arc::clone(&keeper);
+        let body = move || worker.run(&inbox, &storage, &catalog);
+        let handle = thread::Builder::new()
+            .name("wmark-housekeeper".into())
+            .spawn(body)
+            .map_err(|error| Error::io(error, "start a thread", "housekeeper"))?;
+        *keeper.thread.lock() = Some(handle);
+        Ok(keeper)
+    }
+
+    fn run(&self, inbox: &Receiver<Job>, storage: &Arc<dyn Storage>, catalog: &Catalog) {
+        for job in inbox.iter() {
+            match job {
+                Job::Stop => return,
+                Job::Seal { first_index, file, data_end } => {
+                    let sealed = seal::seal(storage, catalog, first_index, &*file, data_end);
+                    let mut state = self.state.lock();
+                    state.seals_pending -= 1;
+                    state.seal_error = sealed.err();
+                    self.changed.notify_all();
+                }
+                Job::SideFiles { first_index } => {
+                    // A cache that cannot be written is made again in memory by whoever reads.
+                    let _ = seal::write_side_files(storage, catalog, first_index);
+                }
+                Job::Prepare { len, how } => {
+                    let spare = Spare::prepare(&**storage, len, how);
+                    let mut state = self.state.lock();
+                    state.prepares_pending -= 1;
+                    match spare {
+                        Ok(spare) => state.spare = Some(spare),
+                        Err(error) => state.prepare_error = Some(error),
+                    }
+                    self.changed.notify_all();
+                }
+                Job::CatchUp => {
+                    let view = catalog.view();
+                    if let Some(part) = catalog.last_part() {
+                        // Reading again is harmless; an error comes back to whoever asks next.
+                        let _ = part.with_followed(view.end_offset(&part), |_| Ok(()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands over a job; waits when too many are waiting.
+    pub(crate) fn send(&self, job: Job) {
+        {
+            let mut state = self.state.lock();
+            match job {
+                Job::Seal { .. } => state.seals_pending += 1,
+                Job::Prepare { .. } => state.prepares_pending += 1,
+                Job::SideFiles { .. } | Job::CatchUp | Job::Stop => {}
+            }
+        }
+        // The receiver lives as long as this handle's thread, which only `stop` ends.
+        let _ = self.jobs.send(job);
+    }
+
+    /// Says how far the active segment is published; reading follows in steps.
+    pub(crate) fn nudge(&self, end_offset: u64) {
+        let last = self.nudged_at.load(Ordering::Relaxed);
+        if end_offset < last || end_offset - last >= CATCH_UP_BYTES {
+            self.nudged_at.store(end_offset, Ordering::Relaxed);
+            // When the queue is full, a later nudge or the reader himself will do.
+            let _ = self.jobs.try_send(Job::CatchUp);
+        }
+    }
+
+    /// The prepared spare, if it is long enough; waits for one that is being made.
+    pub(crate) fn take_spare(&self, storage: &dyn Storage, wanted: u64) -> Result<Option<Spare>> {
+        let mut state = self.state.lock();
+        while state.prepares_pending > 0 {
+            self.changed.wait(&mut state);
+        }
+        state.prepare_error = None;
+        match state.spare.take() {
+            Some(spare) if spare.len >= wanted => Ok(Some(spare)),
+            Some(_) => {
+                storage.remove(crate::format::SPARE_NAME)?;
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Waits until no segment waits to be sealed.
+    ///
+    /// # Errors
+    /// Why the last one could not be sealed.
+    pub(crate) fn wait_sealed(&self) -> Result<()> {
+        let mut state = self.state.lock();
+        while state.seals_pending > 0 {
+            self.changed.wait(&mut state);
+        }
+        match state.seal_error.take() {
+            None => Ok(()),
+            Some(error) => {
+                let hint = "the segment stays as it is and is sealed on the next open";
+                Err(Error::new(ErrorKind::Poisoned, format!("sealing failed: {error}")).hint(hint))
+            }
+        }
+    }
+
+    /// Ends the thread once all jobs are done.
+    pub(crate) fn stop(&self) {
+        self.send(Job::Stop);
+        let handle = self.thread.lock().take();
+        if let Some(handle) = handle {
+            let joined = handle.join();
+            assert!(joined.is_ok(), "the housekeeper does not panic");
+        }
+    }
+}

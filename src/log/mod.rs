@@ -1,0 +1,306 @@
+//! The log: the one writer of a directory.
+//!
+//! ```text
+//! append --encode--> queue --take--> committer (place, write, sync, publish) --> receipts
+//!                                        |                 \
+//!                                   housekeeper             view (readers follow the files)
+//! ```
+//!
+//! Invariant: `published <= synced <= placed`. What is not here: queries and proofs (see
+//! [`crate::View`]), sinks (they pull from views), anything that prints.
+
+mod active;
+mod committer;
+mod driver;
+mod duplicates;
+mod encode;
+mod housekeeper;
+mod open;
+mod options;
+mod queue;
+mod recent;
+mod recover;
+mod repair;
+mod seal;
+mod ticket;
+
+pub use options::Options;
+pub use queue::QueueFull;
+pub use recover::RecoveryReport;
+pub use repair::{RepairOptions, RepairReport, repair};
+pub use ticket::{BufferedReceipt, Receipt, Ticket};
+
+use crate::entry::Entry;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::identity::Identity;
+use crate::format::stored::StoredEntry;
+use crate::storage::Storage;
+use crate::sync::{Arc, Mutex, thread};
+use crate::types::EntryIndex;
+use crate::view::{Catalog, Reader, TreeHead, View};
+use committer::Committer;
+use driver::Driver;
+use housekeeper::Housekeeper;
+use std::path::Path;
+
+/// An open log: appends entries, and gives views to read from.
+///
+/// Cheap to share: clone it or borrow it, all methods take `&self`. It is the only writer of its
+/// directory; readers in this and other processes never block it. When the last clone is dropped
+/// the log is closed; [`AuditLog::close`] does the same and reports errors.
+///
+/// ```
+/// use witnessmark::{Action, AuditLog, Entry, Query};
+/// let log = AuditLog::in_memory()?;
+/// let receipt = log.append(Entry::new("tool_invocation", "did:web:a.example", Action::Allow))?;
+/// assert_eq!(log.query(&Query::new().agent("did:web:a.example"))?.entries.len(), 1);
+/// let evidence = log.prove(receipt.entry_id())?;
+/// evidence.verify(log.head().size, &log.head().root)?;
+/// # Ok::<(), witnessmark::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct AuditLog {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    driver: Arc<Driver>,
+    catalog: Arc<Catalog>,
+    housekeeper: Arc<Housekeeper>,
+    storage: Arc<dyn Storage>,
+    identity: Identity,
+    recovery: Option<RecoveryReport>,
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
+    /// Released last: until then nobody else may write.
+    lock: Mutex<Option<Box<dyn Send + Sync>>>,
+}
+
+impl std::fmt::Debug for AuditLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuditLog")
+            .field("origin", &self.inner.identity.origin)
+            .field("size", &self.head().size.get())
+            .finish_non_exhaustive()
+    }
+}
+
+impl AuditLog {
+    /// Opens the log in this directory with default options, and creates it when there is none.
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
+        Self::options(dir).open()
+    }
+
+    /// Options for the log in this directory.
+    pub fn options(dir: impl AsRef<Path>) -> Options {
+        Options::directory(dir.as_ref())
+    }
+
+    /// A log in memory: the same behaviour without files. Its receipts say `is_durable() == false`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when the system gives no threads or random numbers.
+    pub fn in_memory() -> Result<Self> {
+        Options::memory().open()
+    }
+
+    /// Opens the log for reading only, from any process, without a lock.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn open_read_only(dir: impl AsRef<Path>) -> Result<Reader> {
+        Reader::open(dir)
+    }
+
+    pub(crate) fn start(
+        committer: Committer,
+        group_bytes_max: usize,
+        options: &Options,
+        identity: Identity,
+        lock: Box<dyn Send + Sync>,
+        recovery: Option<RecoveryReport>,
+    ) -> Result<Self> {
+        let fixed = Arc::clone(&committer.fixed);
+        let driver = Arc::new(Driver::new(committer, group_bytes_max, options));
+        let worker = Arc::clone(&driver);
+        let handle = thread::Builder::new()
+            .name("wmark-committer".into())
+            .spawn(move || worker.run())
+            .map_err(|error| Error::io(error, "start a thread", "committer"))?;
+        let inner = Inner {
+            driver,
+            catalog: Arc::clone(&fixed.catalog),
+            housekeeper: Arc::clone(&fixed.housekeeper),
+            storage: Arc::clone(&fixed.storage),
+            identity,
+            recovery,
+            thread: Mutex::new(Some(handle)),
+            lock: Mutex::new(Some(lock)),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Appends an entry and returns when it is durable.
+    ///
+    /// An entry id that the caller gives is unique: the same entry again, within the last million
+    /// entries, is answered with the first one's receipt ([`Receipt::is_duplicate`]).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] and [`ErrorKind::TooLarge`] for the entry itself;
+    /// [`ErrorKind::AlreadyExists`] when its id exists with other content, naming the index;
+    /// [`ErrorKind::Full`] when the queue is full and the log was opened so;
+    /// [`ErrorKind::NoSpace`] when there is no room for another segment;
+    /// [`ErrorKind::Poisoned`] after a failed write or sync; [`ErrorKind::Closed`];
+    /// [`ErrorKind::Forked`]. In every case but `Poisoned` the entry is not in the log.
+    ///
+    /// # Durability
+    /// On return the entry has been synced: it survives power loss.
+    pub fn append(&self, entry: Entry<'_>) -> Result<Receipt> {
+        let (id, placement, is_durable) = self.inner.driver.append(&entry, true)?;
+        Ok(Receipt::new(&id, &placement, is_durable))
+    }
+
+    /// Appends entries, all of them or none, next to each other in one commit group.
+    ///
+    /// # Errors
+    /// As [`AuditLog::append`]; [`ErrorKind::TooLarge`] when they do not fit one group (32 MiB, or
+    /// a segment). Nothing of the batch is in the log then.
+    ///
+    /// # Durability
+    /// On return every entry has been synced.
+    pub fn append_batch<'a>(
+        &self,
+        entries: impl IntoIterator<Item = Entry<'a>>,
+    ) -> Result<Vec<Receipt>> {
+        let placed = self.inner.driver.append_batch(entries.into_iter())?;
+        let receipt = |(id, placement, is_durable)| Receipt::new(&id, &placement, is_durable);
+        Ok(placed.into_iter().map(receipt).collect())
+    }
+
+    /// Puts an entry into the next commit group and returns at once; the ticket tells when it is
+    /// durable. Waits only when the queue is full.
+    ///
+    /// # Errors
+    /// As [`AuditLog::append`]; what happens later is told by the ticket.
+    pub fn submit(&self, entry: Entry<'_>) -> Result<Ticket> {
+        self.inner.driver.submit(&entry)
+    }
+
+    /// Appends an entry and returns when it is written, but not synced: it survives this process,
+    /// not the machine. Views do not show it before [`AuditLog::sync`], a durable append or a
+    /// moment's idleness made it durable.
+    ///
+    /// # Errors
+    /// As [`AuditLog::append`].
+    pub fn append_buffered(&self, entry: Entry<'_>) -> Result<BufferedReceipt> {
+        let (id, placement, _) = self.inner.driver.append(&entry, false)?;
+        Ok(BufferedReceipt(Receipt::new(&id, &placement, false)))
+    }
+
+    /// Makes every entry appended so far durable and visible.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Poisoned`] when the sync fails, now or earlier; [`ErrorKind::Closed`].
+    pub fn sync(&self) -> Result<TreeHead> {
+        self.inner.driver.sync()?;
+        Ok(self.head())
+    }
+
+    /// Size and root of what is durable.
+    #[must_use]
+    pub fn head(&self) -> TreeHead {
+        self.inner.catalog.view().head()
+    }
+
+    /// The log as it is now: one frozen size to read from.
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.inner.catalog.view()
+    }
+
+    /// The entry at this index.
+    ///
+    /// # Errors
+    /// As [`View::entry`].
+    pub fn entry(&self, index: EntryIndex) -> Result<StoredEntry> {
+        self.view().entry(index)
+    }
+
+    /// The entry with this id; `None` when there is none.
+    ///
+    /// # Errors
+    /// As [`View::get_entry`].
+    pub fn get_entry(&self, entry_id: &str) -> Result<Option<StoredEntry>> {
+        self.view().get_entry(entry_id)
+    }
+
+    /// The log's identity.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.inner.identity
+    }
+
+    /// What opening had to set aside; `None` after a clean close.
+    #[must_use]
+    pub fn recovery(&self) -> Option<&RecoveryReport> {
+        self.inner.recovery.as_ref()
+    }
+
+    /// Why the log is read-only, if a write or sync has failed.
+    #[must_use]
+    pub fn poisoned(&self) -> Option<Error> {
+        self.inner.driver.poisoned()
+    }
+
+    /// Commits what is on its way, vouches for the last entries, gives unused room back and
+    /// releases the writer lock. Other clones get [`ErrorKind::Closed`] from then on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Poisoned`] or [`ErrorKind::Io`] when the last entries could not be synced.
+    pub fn close(self) -> Result<TreeHead> {
+        self.inner.close()?;
+        Ok(self.head())
+    }
+}
+
+impl Inner {
+    fn close(&self) -> Result<()> {
+        if std::process::id() != self.driver.committer_pid() {
+            return Err(Error::new(ErrorKind::Forked, "a forked child cannot close the log"));
+        }
+        let Some(handle) = self.thread.lock().take() else { return Ok(()) };
+        self.driver.close();
+        let joined = handle.join();
+        assert!(joined.is_ok(), "the committer does not panic");
+        let result = self.finish();
+        self.housekeeper.stop();
+        let removed = open::remove_leftovers(&*self.storage);
+        self.lock.lock().take();
+        result.and(removed)
+    }
+
+    /// Vouches for the last entries and cuts the last segment behind its last group.
+    fn finish(&self) -> Result<()> {
+        if let Some(error) = self.driver.poisoned() {
+            return Err(error);
+        }
+        let mut committer = self.driver.committer();
+        committer.heartbeat().map_err(committer::CommitError::into_error)?;
+        self.housekeeper.wait_sealed()?;
+        committer.active.file.set_len(committer.active.at)?;
+        committer.active.file.sync_all()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Whoever wants to know calls close(); everything acknowledged is durable either way.
+        let _ = self.close();
+        if std::process::id() != self.driver.committer_pid() {
+            // In a forked child the threads and the lock belong to the parent.
+            std::mem::forget(self.lock.lock().take());
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Opening: lock, identity, segments, scan of the last one, decision, repair, ready.
+//!
+//! Durable order of a new log: identity written, synced, named, directory synced; then the first
+//! segment. Of recovery: bytes set aside in a synced quarantine file, tail cleared and synced,
+//! bytes nobody vouches for written again and synced, then a system entry that tells of it.
+
+use super::active::{Active, Preallocate, Spare};
+use super::committer::{Committer, Counters, End, Fixed, new_segment_header};
+use super::housekeeper::{Housekeeper, Job};
+use super::options::Options;
+use super::recover::{self, RecoveryReport};
+use super::{AuditLog, driver::Driver};
+use crate::entry::{Entry, Field};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::group::GROUP_HEADER_LEN;
+use crate::format::identity::{IDENTITY_LEN_MAX, Identity};
+use crate::format::meta;
+use crate::format::segment::SEGMENT_HEADER_LEN;
+use crate::format::{IDENTITY_NAME, SPARE_NAME};
+use crate::hash;
+use crate::limits::{GROUP_BODY_BYTES_MAX, GROUP_SYSTEM_RESERVE, PREALLOCATE_BYTES_MIN};
+use crate::merkle::Frontier;
+use crate::segment::recovery::Place;
+use crate::segment::scan::{Scan, scan};
+use crate::segment::set::{self, Found};
+use crate::storage::{Access, Storage, StorageFile, random};
+use crate::sync::Arc;
+use crate::types::{Hash, TreeSize};
+use crate::view::growing::Growing;
+use crate::view::part::Part;
+use crate::view::sealed::Sealed;
+use crate::view::{Catalog, Published};
+
+/// A segment without a footer, read and judged.
+struct Unsealed {
+    found: Found,
+    file: Arc<dyn StorageFile>,
+    scan: Scan,
+}
+
+pub(crate) fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<AuditLog> {
+    let lock = storage.lock_writer()?;
+    let identity = load_or_create_identity(&*storage, options)?;
+    let bytes = identity.encode();
+    let found = set::load(&*storage, &identity.log_id)?;
+    let mut parts: Vec<Arc<Part>> = Vec::new();
+    let mut counters = Counters::default();
+    let mut unsealed: Vec<Unsealed> = Vec::new();
+    let mut bytes_written = 0;
+    let mut report = None;
+    let count = found.len();
+    for (position, segment) in found.iter().enumerate() {
+        bytes_written += segment.len;
+        if let Some(footer) = &segment.footer {
+            recover::check_has_successor(segment, position + 1 == count)?;
+            for counter in &footer.agents {
+                counters.agents.insert(counter.name.as_bytes().into(), counter.entries);
+            }
+            for counter in &footer.types {
+                counters.types.insert(counter.name.as_bytes().into(), counter.entries);
+            }
+            let part = Sealed::new(Arc::clone(&storage), segment.header.clone(), footer);
+            parts.push(Arc::new(Part::sealed(part)));
+            continue;
+        }
+        let next = found.get(position + 1).map(|next| next.header.first_index);
+        let place = next.map_or(Place::Last, Place::Followed);
+        let (one, recovered) = open_unsealed(&*storage, segment, place, &mut counters)?;
+        let growing = Growing::new(one.found.header.clone(), Arc::clone(&one.file))?;
+        if next.is_some() {
+            growing.finish(one.scan.end);
+        }
+        parts.push(Arc::new(Part::growing(growing)));
+        report = report.or(recovered);
+        unsealed.push(one);
+    }
+    let start = hash::log_start(&bytes);
+    let end = end_of_log(unsealed.last(), counters, start)?;
+    let published = Published {
+        size: TreeSize::new(end.size),
+        root: end.frontier.root(),
+        end_offset: unsealed.last().map_or(SEGMENT_HEADER_LEN as u64, |last| last.scan.end),
+    };
+    let catalog = Arc::new(Catalog::new(parts, published));
+    let housekeeper = Housekeeper::start(Arc::clone(&storage), Arc::clone(&catalog))?;
+    let fixed = Arc::new(Fixed {
+        clock: Arc::clone(&options.clock),
+        catalog: Arc::clone(&catalog),
+        housekeeper: Arc::clone(&housekeeper),
+        log_id: identity.log_id,
+        segment_bytes: options.segment_bytes,
+        align: options.align,
+        pid: std::process::id(),
+        storage,
+    });
+    let last = unsealed.pop();
+    for before in &unsealed {
+        housekeeper.send(Job::Seal {
+            first_index: before.found.header.first_index,
+            file: Arc::clone(&before.file),
+            data_end: before.scan.end,
+        });
+    }
+    for segment in found.iter().filter(|segment| segment.footer.is_some()) {
+        housekeeper.send(Job::SideFiles { first_index: segment.header.first_index });
+    }
+    let (active, is_unvouched) = match last {
+        Some(last) => continue_segment(last),
+        None => (first_segment(&fixed, &end)?, false),
+    };
+    if count == 0 {
+        let file = Arc::clone(&active.file);
+        catalog.push_growing(&active.header, file, 0)?;
+    }
+    let mut committer = Committer {
+        fixed,
+        synced_size: end.size,
+        active,
+        end,
+        recent: super::recent::RecentIds::default(),
+        is_unvouched,
+        bytes_written,
+        regressed: false,
+    };
+    if let Some(report) = &report {
+        log_recovery(&mut committer, report)?;
+    }
+    AuditLog::start(committer, Driver::group_bytes_max(options), options, identity, lock, report)
+}
+
+/// Bytes of frames that fit one group of an empty segment, with room for the engine's own entries.
+pub(crate) fn group_body_max(segment_bytes: u64) -> usize {
+    let room = segment_bytes - (SEGMENT_HEADER_LEN + GROUP_HEADER_LEN) as u64;
+    let room = usize::try_from(room).unwrap_or(usize::MAX);
+    room.min(GROUP_BODY_BYTES_MAX) - GROUP_SYSTEM_RESERVE
+}
+
+fn load_or_create_identity(storage: &dyn Storage, options: &Options) -> Result<Identity> {
+    match read_identity(storage) {
+        Ok(identity) => {
+            if options.predecessor.is_some() {
+                let message = "the log exists already, it cannot continue another one now";
+                return Err(Error::new(ErrorKind::AlreadyExists, message));
+            }
+            Ok(identity)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let files = storage.list()?;
+            let foreign = files.iter().find(|file| {
+                !file.name.starts_with("log.lock") && !file.name.ends_with(".tmp")
+            });
+            if let Some(file) = foreign {
+                let message = "the directory holds files but no log.id: not a log";
+                return Err(Error::new(ErrorKind::Untrusted, message).at_file(file.name.clone()));
+            }
+            if !options.may_create() {
+                let path = storage.path_of("");
+                return Err(Error::new(ErrorKind::NotFound, "no log here").at_file(path));
+            }
+            create_identity(storage, options)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads the identity file.
+pub(crate) fn read_identity(storage: &dyn Storage) -> Result<Identity> {
+    crate::view::read_identity(storage).map(|(identity, _)| identity)
+}
+
+fn create_identity(storage: &dyn Storage, options: &Options) -> Result<Identity> {
+    let mut log_id = [0u8; 32];
+    random::os_random(&mut log_id)?;
+    let identity = Identity {
+        created_at: options.clock.now().0,
+        log_id,
+        origin: options.origin.clone().unwrap_or_else(|| "witnessmark.local/log".into()),
+        predecessor: options.predecessor,
+    };
+    let bytes = identity.encode();
+    assert!(bytes.len() <= IDENTITY_LEN_MAX);
+    let temporary = format!("{IDENTITY_NAME}.tmp");
+    match storage.remove(&temporary) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let file = storage.create(&temporary)?;
+    file.write_all_at(&bytes, 0)?;
+    file.sync_all()?;
+    storage.rename(&temporary, IDENTITY_NAME, false)?;
+    storage.sync_dir()?;
+    // The log has its name for good.
+    Ok(identity)
+}
+
+fn open_unsealed(
+    storage: &dyn Storage,
+    found: &Found,
+    place: Place,
+    counters: &mut Counters,
+) -> Result<(Unsealed, Option<RecoveryReport>)> {
+    let name = found.name();
+    let file = storage.open(&name, Access::Write)?;
+    let len = usize::try_from(found.len).unwrap_or(usize::MAX);
+    let mut bytes = vec![0u8; len];
+    file.read_exact_at(&mut bytes, 0).map_err(|error| error.at_file(&*name))?;
+    let scanned = scan(&bytes, &found.header, |_, _, frame| {
+        let Some(encoded) = frame.meta() else { return };
+        let field = |field| meta::find(encoded, field).unwrap_or_default();
+        let agent = field(Field::AgentDid);
+        let event_type = field(Field::EventType);
+        counters.agents.insert(agent.into(), frame.agent_seq + 1);
+        counters.types.insert(event_type.into(), frame.type_seq + 1);
+    });
+    let scan = scanned.map_err(|flaw| flaw.into_error(&*name, 0))?;
+    let report = recover::carry_out(storage, &*file, &name, &bytes, &scan, place)?;
+    Ok((Unsealed { found: found.clone(), file, scan }, report))
+}
+
+fn end_of_log(last: Option<&Unsealed>, counters: Counters, start: Hash) -> Result<End> {
+    let (size, frontier, last_hash, last_recorded_at) = match last {
+        Some(Unsealed { scan, .. }) => {
+            (scan.size, scan.frontier.clone(), scan.last_hash, scan.last_recorded_at)
+        }
+        None => (0, Frontier::new(), start, 0),
+    };
+    if let Some(first) = last.filter(|last| last.found.header.first_index == 0) {
+        if first.found.header.previous_hash != start {
+            return Err(Error::new(ErrorKind::Corrupt, "the log's first hash is not of this log.id")
+                .at_file(IDENTITY_NAME)
+                .expected(first.found.header.previous_hash, start));
+        }
+    }
+    Ok(End { size, frontier, last_hash, last_recorded_at, counters })
+}
+
+fn continue_segment(last: Unsealed) -> (Active, bool) {
+    let is_unvouched = last.scan.groups.last().is_some_and(|group| group.header.count > 0);
+    let active = Active {
+        at: last.scan.end,
+        capacity: last.found.len.max(last.scan.end),
+        last_header_crc: last.scan.groups.last().map_or(0, |group| group.header_crc),
+        header: last.found.header,
+        file: last.file,
+        opened: std::time::Instant::now(),
+    };
+    (active, is_unvouched)
+}
+
+fn first_segment(fixed: &Fixed, end: &End) -> Result<Active> {
+    let how = if fixed.storage.is_durable() { Preallocate::Zeros } else { Preallocate::None };
+    let len = PREALLOCATE_BYTES_MIN.min(fixed.segment_bytes);
+    let spare = Spare::prepare(&*fixed.storage, len, how)?;
+    let header = new_segment_header(fixed, end, fixed.clock.now())?;
+    Active::begin(&*fixed.storage, spare, header)
+}
+
+fn log_recovery(committer: &mut Committer, report: &RecoveryReport) -> Result<()> {
+    let now = committer.fixed.clock.now();
+    let entry = Entry::system("witnessmark.recovery").data_text(report.to_json()).timestamp(now);
+    let mut batch = super::queue::Batch { needs_sync: true, ..Default::default() };
+    committer.push_system(&mut batch, &entry, now)?;
+    committer.commit(&mut batch).map_err(super::committer::CommitError::into_error)?;
+    Ok(())
+}
+
+/// Removes what an interrupted writer left behind and nobody needs.
+pub(crate) fn remove_leftovers(storage: &dyn Storage) -> Result<()> {
+    match storage.remove(SPARE_NAME) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,336 @@
+//! Tickets: waiting for a group to be durable.
+//!
+//! One [`GroupCell`] stands for one future commit group. A ticket is that cell and a position in
+//! it, so a group of thousands is answered by one store and one broadcast. A ticket can be waited
+//! on by a thread or polled as a `Future`; dropping it changes nothing, the entry is in the queue.
+
+use super::encode::EntryId;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sync::{Arc, Condvar, Mutex};
+use crate::types::{EntryIndex, Hash, UnixNanos};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// Where one entry of a group ended up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placement {
+    pub(crate) index: u64,
+    pub(crate) entry_hash: Hash,
+    pub(crate) recorded_at: u64,
+    pub(crate) is_duplicate: bool,
+}
+
+/// What became of one entry of a group that was committed.
+pub(crate) type Placed = Result<Placement>;
+
+/// What became of a group: one answer per position, or one error for all.
+pub(crate) struct GroupOutcome {
+    pub(crate) placed: Vec<Placed>,
+    pub(crate) is_durable: bool,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// Threads blocked on this group.
+    threads: usize,
+    /// Futures polled before the group was done.
+    wakers: Vec<Waker>,
+    /// Set to make one blocked thread wake up and commit the group itself.
+    baton: bool,
+}
+
+/// One commit group that is gathering, in flight, or done.
+#[derive(Default)]
+pub(crate) struct GroupCell {
+    outcome: OnceLock<Result<GroupOutcome>>,
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+impl std::fmt::Debug for GroupCell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GroupCell").field("is_done", &self.is_done()).finish_non_exhaustive()
+    }
+}
+
+impl GroupCell {
+    pub(crate) fn is_done(&self) -> bool {
+        self.outcome.get().is_some()
+    }
+
+    /// Answers every position at once and wakes everybody.
+    pub(crate) fn finish(&self, outcome: Result<GroupOutcome>) {
+        let is_first = self.outcome.set(outcome).is_ok();
+        assert!(is_first, "a group is answered once");
+        let wakers = {
+            let mut waiting = self.waiting.lock();
+            if waiting.threads > 0 {
+                self.changed.notify_all();
+            }
+            std::mem::take(&mut waiting.wakers)
+        };
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Asks one blocked thread to commit this group; `false` when none is blocked.
+    pub(crate) fn pass_baton(&self) -> bool {
+        let mut waiting = self.waiting.lock();
+        if waiting.threads == 0 {
+            return false;
+        }
+        waiting.baton = true;
+        self.changed.notify_one();
+        true
+    }
+
+    /// Blocks until the group is done (`true`) or this thread was asked to commit it (`false`).
+    pub(crate) fn wait_or_lead(&self, deadline: Option<Instant>) -> bool {
+        let mut waiting = self.waiting.lock();
+        waiting.threads += 1;
+        loop {
+            if self.is_done() {
+                waiting.threads -= 1;
+                return true;
+            }
+            if std::mem::take(&mut waiting.baton) {
+                waiting.threads -= 1;
+                return false;
+            }
+            match deadline {
+                None => self.changed.wait(&mut waiting),
+                Some(deadline) => {
+                    if self.changed.wait_until(&mut waiting, deadline).timed_out() {
+                        waiting.threads -= 1;
+                        return self.is_done();
+                    }
+                }
+            }
+        }
+    }
+
+    /// The answer for one position; `None` while the group is not done.
+    pub(crate) fn answer(&self, position: usize) -> Option<Result<(Placement, bool)>> {
+        let outcome = match self.outcome.get()? {
+            Err(error) => return Some(Err(error.clone())),
+            Ok(outcome) => outcome,
+        };
+        let placed = match outcome.placed.get(position) {
+            Some(placed) => placed.clone(),
+            None => Err(Error::new(ErrorKind::Closed, "the group was closed without this entry")),
+        };
+        Some(placed.map(|placement| (placement, outcome.is_durable)))
+    }
+
+    fn register(&self, waker: &Waker) {
+        let mut waiting = self.waiting.lock();
+        if !waiting.wakers.iter().any(|known| known.will_wake(waker)) {
+            waiting.wakers.push(waker.clone());
+        }
+    }
+}
+
+/// What an append is answered with: where the entry is, and what it hashed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a receipt names the entry's place in the log"]
+pub struct Receipt {
+    entry_id: String,
+    index: EntryIndex,
+    entry_hash: Hash,
+    recorded_at: UnixNanos,
+    is_durable: bool,
+    is_duplicate: bool,
+}
+
+impl Receipt {
+    pub(crate) fn new(entry_id: &EntryId, placement: &Placement, is_durable: bool) -> Self {
+        Self {
+            entry_id: entry_id.to_text(),
+            index: EntryIndex::new(placement.index),
+            entry_hash: placement.entry_hash,
+            recorded_at: UnixNanos(placement.recorded_at),
+            is_durable,
+            is_duplicate: placement.is_duplicate,
+        }
+    }
+
+    /// The entry's id.
+    #[must_use]
+    pub fn entry_id(&self) -> &str {
+        &self.entry_id
+    }
+
+    /// The entry's position in the log.
+    #[must_use]
+    pub fn index(&self) -> EntryIndex {
+        self.index
+    }
+
+    /// The leaf of the tree this entry became.
+    #[must_use]
+    pub fn entry_hash(&self) -> Hash {
+        self.entry_hash
+    }
+
+    /// When it was recorded.
+    #[must_use]
+    pub fn recorded_at(&self) -> UnixNanos {
+        self.recorded_at
+    }
+
+    /// Whether the entry survives power loss: always, but for logs in memory.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        self.is_durable
+    }
+
+    /// Whether the same entry was in the log already; index and hash are the first one's.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        self.is_duplicate
+    }
+}
+
+/// What a buffered append is answered with. The entry survives the process, not the machine,
+/// until [`crate::AuditLog::sync`] or a later durable append has returned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a buffered entry is not durable until the log is synced"]
+pub struct BufferedReceipt(pub(crate) Receipt);
+
+impl BufferedReceipt {
+    /// The entry's id.
+    #[must_use]
+    pub fn entry_id(&self) -> &str {
+        self.0.entry_id()
+    }
+
+    /// The entry's position in the log, if no crash takes it back.
+    #[must_use]
+    pub fn index(&self) -> EntryIndex {
+        self.0.index()
+    }
+
+    /// The leaf of the tree this entry became.
+    #[must_use]
+    pub fn entry_hash(&self) -> Hash {
+        self.0.entry_hash()
+    }
+}
+
+/// An entry on its way: wait for it, or await it. Dropping the ticket does not take it back.
+#[derive(Debug)]
+#[must_use = "the entry may still fail: wait for the ticket or await it"]
+pub struct Ticket {
+    cell: Arc<GroupCell>,
+    position: usize,
+    entry_id: EntryId,
+}
+
+impl Ticket {
+    pub(crate) fn new(cell: Arc<GroupCell>, position: usize, entry_id: EntryId) -> Self {
+        Self { cell, position, entry_id }
+    }
+
+    fn receipt(&self) -> Option<Result<Receipt>> {
+        let answer = self.cell.answer(self.position)?;
+        Some(answer.map(|(placement, is_durable)| {
+            Receipt::new(&self.entry_id, &placement, is_durable)
+        }))
+    }
+
+    /// Blocks until the entry is durable.
+    ///
+    /// # Errors
+    /// Whatever kept the entry out of the log, see [`crate::AuditLog::append`].
+    pub fn wait(self) -> Result<Receipt> {
+        loop {
+            if let Some(receipt) = self.receipt() {
+                return receipt;
+            }
+            // A baton meant for this group goes back: the log's own thread commits submissions.
+            if !self.cell.wait_or_lead(None) {
+                self.cell.pass_baton();
+            }
+        }
+    }
+
+    /// Blocks for at most `timeout`; gives the ticket back when the entry is not durable by then.
+    ///
+    /// # Errors
+    /// The ticket itself, still good.
+    pub fn wait_timeout(self, timeout: Duration) -> Result<Result<Receipt>, Self> {
+        let deadline = Instant::now().checked_add(timeout);
+        self.cell.wait_or_lead(deadline);
+        match self.receipt() {
+            Some(receipt) => Ok(receipt),
+            None => Err(self),
+        }
+    }
+
+    /// Whether the answer is there.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.cell.is_done()
+    }
+}
+
+impl Future for Ticket {
+    type Output = Result<Receipt>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(receipt) = self.receipt() {
+            return Poll::Ready(receipt);
+        }
+        self.cell.register(cx.waker());
+        // The group may have been finished between the first look and the registration.
+        match self.receipt() {
+            Some(receipt) => Poll::Ready(receipt),
+            None => Poll::Pending,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn done(index: u64) -> GroupOutcome {
+        let placement =
+            Placement { index, entry_hash: Hash::ZERO, recorded_at: 0, is_duplicate: false };
+        GroupOutcome { placed: vec![Ok(placement)], is_durable: true }
+    }
+
+    fn ticket(cell: &Arc<GroupCell>) -> Ticket {
+        Ticket::new(Arc::clone(cell), 0, EntryId::Text("x".into()))
+    }
+
+    #[test]
+    fn every_waiter_wakes_with_the_receipt_or_with_the_error() {
+        for outcome in [Ok(done(7)), Err(Error::new(ErrorKind::Poisoned, "sync failed"))] {
+            let cell = Arc::new(GroupCell::default());
+            let kind = outcome.as_ref().err().map(Error::kind);
+            let threads: Vec<_> = (0..8)
+                .map(|_| {
+                    let ticket = ticket(&cell);
+                    std::thread::spawn(move || ticket.wait())
+                })
+                .collect();
+            cell.finish(outcome);
+            for thread in threads {
+                let answer = thread.join().unwrap();
+                assert_eq!(answer.as_ref().err().map(Error::kind), kind);
+                assert!(kind.is_some() || answer.unwrap().index().get() == 7);
+            }
+        }
+    }
+
+    #[test]
+    fn a_timeout_gives_the_ticket_back() {
+        let cell = Arc::new(GroupCell::default());
+        let ticket = ticket(&cell).wait_timeout(Duration::from_millis(1)).unwrap_err();
+        cell.finish(Ok(done(3)));
+        assert_eq!(ticket.wait().unwrap().index().get(), 3);
+    }
+}

@@ -1,0 +1,206 @@
+//! Parts: one segment's entries, growing or sealed, behind one face.
+//!
+//! Inside a part an entry has a *local* position, its index minus the part's first index.
+
+use super::growing::{Followed, Growing};
+use super::sealed::Sealed;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::frame::{FRAME_FIXED_LEN, FRAME_HASH_OFFSET, Frame};
+use crate::format::meta;
+use crate::format::stored::StoredEntry;
+use crate::entry::Field;
+use crate::hash;
+use crate::index::PartIndex;
+use crate::limits::{META_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use crate::merkle::NodeId;
+use crate::types::Hash;
+
+/// One segment.
+#[derive(Debug)]
+pub(crate) enum Part {
+    Growing(Box<Growing>),
+    Sealed(Box<Sealed>),
+}
+
+/// Bytes read at first for one entry of a growing part; most entries fit.
+const FIRST_READ: usize = 1024;
+
+impl Part {
+    pub(crate) fn growing(growing: Growing) -> Self {
+        Self::Growing(Box::new(growing))
+    }
+
+    pub(crate) fn sealed(sealed: Sealed) -> Self {
+        Self::Sealed(Box::new(sealed))
+    }
+
+    pub(crate) fn is_sealed(&self) -> bool {
+        matches!(self, Self::Sealed(_))
+    }
+
+    pub(crate) fn first_index(&self) -> u64 {
+        match self {
+            Self::Growing(growing) => growing.header.first_index,
+            Self::Sealed(sealed) => sealed.header.first_index,
+        }
+    }
+
+    pub(crate) fn name(&self) -> String {
+        crate::format::segment_name(self.first_index())
+    }
+
+    /// Entry hash of the entry before this part.
+    pub(crate) fn previous_hash(&self) -> Hash {
+        match self {
+            Self::Growing(growing) => growing.header.previous_hash,
+            Self::Sealed(sealed) => sealed.header.previous_hash,
+        }
+    }
+
+    pub(crate) fn final_end(&self) -> Option<u64> {
+        match self {
+            Self::Growing(growing) => growing.final_end(),
+            Self::Sealed(sealed) => Some(sealed.data_end),
+        }
+    }
+
+    pub(crate) fn finish_growing(&self, end: u64) {
+        if let Self::Growing(growing) = self {
+            growing.finish(end);
+        }
+    }
+
+    /// Calls `use_index` with this part's index, caught up to `end`.
+    pub(crate) fn with_index<R>(
+        &self,
+        end: u64,
+        use_index: impl FnOnce(&dyn PartIndex) -> Result<R>,
+    ) -> Result<R> {
+        match self {
+            Self::Growing(growing) => use_index(&growing.followed(end)?.index),
+            Self::Sealed(sealed) => use_index(sealed.index()?),
+        }
+    }
+
+    fn offset(&self, local: u32, end: u64) -> Result<u32> {
+        self.with_index(end, |index| {
+            index.offset(local).ok_or_else(|| {
+                let wanted = format!("below {}", index.len());
+                Error::new(ErrorKind::Corrupt, "the index holds fewer entries than the segment")
+                    .at_file(self.name())
+                    .expected(wanted, local)
+            })
+        })
+    }
+
+    /// The entry at `local`; hashes are not checked here.
+    pub(crate) fn entry(&self, local: u32, previous: Hash, end: u64) -> Result<StoredEntry> {
+        let offset = self.offset(local, end)?;
+        self.entry_at(offset, local, previous)
+    }
+
+    /// The entry at this offset of the segment file.
+    pub(crate) fn entry_at(&self, offset: u32, local: u32, previous: Hash) -> Result<StoredEntry> {
+        let index = self.first_index() + u64::from(local);
+        self.with_frame_bytes(offset, |bytes| {
+            StoredEntry::read(bytes, index.into(), previous).map_err(|flaw| {
+                flaw.into_error(self.name(), u64::from(offset)).at_index(index)
+            })
+        })
+    }
+
+    /// Calls `read` with bytes that begin with the frame at `offset` and hold all of it.
+    pub(crate) fn with_frame_bytes<R>(
+        &self,
+        offset: u32,
+        read: impl FnOnce(&[u8]) -> Result<R>,
+    ) -> Result<R> {
+        let growing = match self {
+            Self::Sealed(sealed) => return read(sealed.bytes_from(offset)?),
+            Self::Growing(growing) => growing,
+        };
+        let at = u64::from(offset);
+        let mut buffer = vec![0u8; FIRST_READ];
+        let got = growing.file.read_at(&mut buffer, at)?;
+        buffer.truncate(got);
+        let claimed = buffer.get(4..8).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
+        let len = claimed.unwrap_or(0) as usize;
+        let len_max = FRAME_FIXED_LEN + 64 + META_BYTES_MAX + PAYLOAD_BYTES_MAX;
+        if len > got && len <= len_max {
+            buffer.resize(len, 0);
+            growing.file.read_exact_at(&mut buffer, at).map_err(|e| e.at_file(self.name()))?;
+        }
+        read(&buffer)
+    }
+
+    /// The stored entry hash.
+    pub(crate) fn entry_hash(&self, local: u32, end: u64) -> Result<Hash> {
+        let offset = self.offset(local, end)?;
+        let at = offset.saturating_add(u32::try_from(FRAME_HASH_OFFSET).unwrap_or(0));
+        let mut bytes = [0u8; 32];
+        match self {
+            Self::Sealed(sealed) => {
+                if let Some(slice) = sealed.bytes_from(at)?.get(..32) {
+                    bytes.copy_from_slice(slice);
+                }
+            }
+            Self::Growing(growing) => growing.file.read_exact_at(&mut bytes, u64::from(at))?,
+        }
+        Ok(Hash(bytes))
+    }
+
+    /// The interior node at this position of the whole log's stream of nodes.
+    pub(crate) fn node(&self, position: u64, end: u64) -> Result<Hash> {
+        let first = NodeId::stored_before(self.first_index());
+        let at = position.saturating_sub(first);
+        let node = match self {
+            Self::Growing(growing) => {
+                let at = usize::try_from(at).unwrap_or(usize::MAX);
+                growing.followed(end)?.nodes.get(at).copied()
+            }
+            Self::Sealed(sealed) => sealed.node(at)?,
+        };
+        node.ok_or_else(|| {
+            Error::new(ErrorKind::Corrupt, "a stored node is missing")
+                .at_file(crate::format::nodes_name(self.first_index()))
+                .expected(format_args!("node {position}"), "nothing")
+        })
+    }
+
+    /// Entries whose id may have this key, oldest first.
+    pub(crate) fn id_candidates(&self, key: u64, end: u64) -> Result<Vec<u32>> {
+        self.with_index(end, |index| Ok(index.id_candidates(key)))
+    }
+
+    /// Calls `each` with the local position and the id key of every entry that has an id.
+    pub(crate) fn for_each_id_key(&self, end: u64, mut each: impl FnMut(u32, u64)) -> Result<()> {
+        let offsets: Vec<u32> = self.with_index(end, |index| {
+            Ok((0..index.len()).filter_map(|local| index.offset(local)).collect())
+        })?;
+        for (local, offset) in (0u32..).zip(offsets) {
+            let key = self.with_frame_bytes(offset, |bytes| {
+                let frame = Frame::decode(bytes)
+                    .map_err(|flaw| flaw.into_error(self.name(), u64::from(offset)))?;
+                let find = |field| frame.meta().and_then(|meta| meta::find(meta, field));
+                let id = find(Field::EntryUuid).or_else(|| find(Field::EntryId));
+                Ok(id.map(hash::id_key))
+            })?;
+            if let Some(key) = key {
+                each(local, key);
+            }
+        }
+        Ok(())
+    }
+
+    /// What was read of a growing part; `None` when it is sealed.
+    pub(crate) fn with_followed<R>(
+        &self,
+        end: u64,
+        read: impl FnOnce(&Followed) -> Result<R>,
+    ) -> Result<Option<R>> {
+        match self {
+            Self::Growing(growing) => read(&*growing.followed(end)?).map(Some),
+            Self::Sealed(_) => Ok(None),
+        }
+    }
+}
