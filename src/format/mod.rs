@@ -19,7 +19,9 @@ pub mod group;
 pub mod identity;
 pub mod meta;
 pub mod segment;
+pub mod side;
 pub mod stored;
+pub mod terms;
 
 use crate::error::{Error, ErrorKind};
 use std::fmt;
