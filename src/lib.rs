@@ -4,6 +4,8 @@ pub mod entry;
 pub mod error;
 pub mod format;
 pub mod hash;
+#[doc(hidden)]
+pub mod index;
 pub mod limits;
 mod redact;
 mod sync;

@@ -13,13 +13,18 @@
 //! number; everything here treats its input as hostile and answers with a [`Flaw`].
 
 mod cursor;
+pub mod dictionary;
 pub mod footer;
 pub mod frame;
 pub mod group;
 pub mod identity;
+pub mod index_file;
 pub mod meta;
+pub mod postings;
 pub mod segment;
+pub mod side;
 pub mod stored;
+pub mod terms;
 
 use crate::error::{Error, ErrorKind};
 use std::fmt;

@@ -1,0 +1,265 @@
+//! The growing index: everything about the unsealed part, in memory.
+//!
+//! ```text
+//! key    table: hash of term -> number     terms: bytes | local ids, up to 5 without allocation
+//! ids    table: upper half of id key -> local           zones, offsets, system, erased: vectors
+//! ```
+//!
+//! One writer pushes entries in order; readers see it under the owner's lock and bound themselves.
+//! Terms are hashed for every key, resources too: a prefix is looked for among all terms, which
+//! costs the rare query a scan of the tail's terms and saves every append an ordered map.
+//! [`MemIndex::encode`] writes the same bytes for the same entries, however they came in.
+
+use super::table::{Table, hash_bytes, random_seed};
+use super::{PartIndex, Postings, upper_half};
+use crate::format::Flaw;
+use crate::format::frame::{FLAG_SYSTEM, Frame};
+use crate::format::index_file::{IndexBuilder, Zone};
+use crate::format::side::Subject;
+use crate::format::terms::{self, Key};
+use crate::hash;
+use crate::limits::ZONE_ENTRIES;
+
+/// Local ids of one term: most terms have few.
+#[derive(Clone, Debug)]
+enum Locals {
+    Few([u32; 5], u8),
+    Many(Vec<u32>),
+}
+
+impl Locals {
+    fn as_slice(&self) -> &[u32] {
+        match self {
+            Self::Few(ids, len) => ids.get(..usize::from(*len)).unwrap_or_default(),
+            Self::Many(ids) => ids,
+        }
+    }
+
+    fn push(&mut self, local: u32) {
+        match self {
+            Self::Few(ids, len) => match ids.get_mut(usize::from(*len)) {
+                Some(slot) => (*slot, *len) = (local, *len + 1),
+                None => {
+                    let mut many = Vec::with_capacity(16);
+                    many.extend_from_slice(ids);
+                    many.push(local);
+                    *self = Self::Many(many);
+                }
+            },
+            Self::Many(ids) => ids.push(local),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Term {
+    start: usize,
+    len: usize,
+    locals: Locals,
+}
+
+/// The terms of one key.
+#[derive(Clone, Debug)]
+struct Terms {
+    table: Table,
+    bytes: Vec<u8>,
+    terms: Vec<Term>,
+    seed: u64,
+}
+
+impl Terms {
+    fn new() -> Self {
+        let seed = random_seed();
+        Self { table: Table::new(), bytes: Vec::new(), terms: Vec::new(), seed }
+    }
+
+    fn bytes_of(&self, term: &Term) -> &[u8] {
+        self.bytes.get(term.start..term.start + term.len).unwrap_or_default()
+    }
+
+    fn number(&self, tag: u32, wanted: &[u8]) -> Option<u32> {
+        self.table.find(tag, |number| {
+            self.terms.get(number as usize).is_some_and(|term| self.bytes_of(term) == wanted)
+        })
+    }
+
+    fn push(&mut self, term: &[u8], local: u32) {
+        let tag = hash_bytes(self.seed, term);
+        let known = self.number(tag, term);
+        if let Some(known) = known.and_then(|number| self.terms.get_mut(number as usize)) {
+            known.locals.push(local);
+            return;
+        }
+        let number = u32::try_from(self.terms.len()).unwrap_or(u32::MAX);
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(term);
+        let locals = Locals::Few([local, 0, 0, 0, 0], 1);
+        self.terms.push(Term { start, len: term.len(), locals });
+        self.table.insert(tag, number);
+    }
+
+    fn find(&self, term: &[u8]) -> &[u32] {
+        let number = self.number(hash_bytes(self.seed, term), term);
+        let term = number.and_then(|number| self.terms.get(number as usize));
+        term.map_or(&[], |term| term.locals.as_slice())
+    }
+
+    fn sorted(&self) -> Vec<&Term> {
+        let mut terms: Vec<&Term> = self.terms.iter().collect();
+        terms.sort_unstable_by_key(|term| self.bytes_of(term));
+        terms
+    }
+}
+
+/// The index of a part that still grows.
+#[derive(Clone, Debug)]
+pub struct MemIndex {
+    offsets: Vec<u32>,
+    zones: Vec<Zone>,
+    system: Vec<u32>,
+    erased: Vec<u32>,
+    /// From the upper half of the id key; entries without a body are not in it.
+    id_table: Table,
+    terms: [Terms; Key::COUNT],
+}
+
+impl Default for MemIndex {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemIndex {
+    /// The index of no entry.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            offsets: Vec::new(),
+            zones: Vec::new(),
+            system: Vec::new(),
+            erased: Vec::new(),
+            id_table: Table::new(),
+            terms: std::array::from_fn(|_| Terms::new()),
+        }
+    }
+
+    /// Takes the next entry, whose frame begins at `offset` of the segment file, and hashes its id.
+    pub fn push(&mut self, frame: &Frame<'_>, offset: u32) {
+        self.push_with(frame, offset, None);
+    }
+
+    /// As [`MemIndex::push`], with the [`hash::id_key`] of the stored id already at hand: it is the
+    /// dearest part, and callers' threads can compute it.
+    pub fn push_keyed(&mut self, frame: &Frame<'_>, offset: u32, id_key: u64) {
+        self.push_with(frame, offset, Some(id_key));
+    }
+
+    fn push_with(&mut self, frame: &Frame<'_>, offset: u32, id_key: Option<u64>) {
+        // Segments are at most 1 GiB, so locals are far from the end of u32.
+        let local = self.len();
+        self.offsets.push(offset);
+        if frame.flags & FLAG_SYSTEM != 0 {
+            self.system.push(local);
+        }
+        let mut event = None;
+        match frame.meta() {
+            None => self.erased.push(local),
+            Some(meta) => {
+                let facts = terms::scan(meta, |key, term| {
+                    if let Some(terms) = self.terms.get_mut(key.slot()) {
+                        terms.push(term, local);
+                    }
+                });
+                event = facts.time.map(|time| time.instant());
+                if let Some(id) = facts.id {
+                    let key = id_key.unwrap_or_else(|| hash::id_key(id));
+                    self.id_table.insert(upper_half(key), local);
+                }
+            }
+        }
+        if (local as usize).is_multiple_of(ZONE_ENTRIES) {
+            self.zones.push(Zone::EMPTY);
+        }
+        if let Some(zone) = self.zones.last_mut() {
+            zone.include(event, frame.recorded_at);
+        }
+    }
+
+    /// The index file of these entries.
+    ///
+    /// # Panics
+    /// When `subject` counts another number of entries: it is the same segment's.
+    #[must_use]
+    pub fn encode(&self, subject: &Subject) -> Vec<u8> {
+        assert_eq!(subject.count, self.len());
+        let mut builder = IndexBuilder::new();
+        builder.offsets(&self.offsets);
+        builder.zones(&self.zones);
+        builder.lists(&self.system, &self.erased);
+        let mut ids = self.id_table.pairs();
+        ids.sort_unstable();
+        builder.ids(&ids);
+        for (key, terms) in Key::ALL.into_iter().zip(&self.terms) {
+            for term in terms.sorted() {
+                builder.term(key, terms.bytes_of(term), term.locals.as_slice());
+            }
+        }
+        builder.finish(subject)
+    }
+}
+
+impl PartIndex for MemIndex {
+    fn len(&self) -> u32 {
+        u32::try_from(self.offsets.len()).unwrap_or(u32::MAX)
+    }
+
+    fn offset(&self, local: u32) -> Option<u32> {
+        self.offsets.get(local as usize).copied()
+    }
+
+    fn postings(&self, key: Key, term: &[u8]) -> Result<Postings<'_>, Flaw> {
+        Ok(Postings::Slice(self.terms.get(key.slot()).map_or(&[], |terms| terms.find(term))))
+    }
+
+    fn for_each_term<'a>(
+        &'a self,
+        key: Key,
+        prefix: &[u8],
+        f: &mut dyn FnMut(&[u8], Postings<'a>),
+    ) -> Result<(), Flaw> {
+        let Some(terms) = self.terms.get(key.slot()) else { return Ok(()) };
+        for term in &terms.terms {
+            let bytes = terms.bytes_of(term);
+            if bytes.starts_with(prefix) {
+                f(bytes, Postings::Slice(term.locals.as_slice()));
+            }
+        }
+        Ok(())
+    }
+
+    fn zone(&self, zone: u32) -> Option<Zone> {
+        self.zones.get(zone as usize).copied()
+    }
+
+    fn system(&self) -> Result<Postings<'_>, Flaw> {
+        Ok(Postings::Slice(&self.system))
+    }
+
+    fn erased(&self) -> Result<Postings<'_>, Flaw> {
+        Ok(Postings::Slice(&self.erased))
+    }
+
+    fn id_candidates(&self, id_key: u64) -> Vec<u32> {
+        let mut locals = Vec::new();
+        self.id_table.find(upper_half(id_key), |local| {
+            locals.push(local);
+            false
+        });
+        locals.sort_unstable();
+        locals
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,135 @@
+//! Hash tables of numbers: 8 bytes a slot, no allocation per entry.
+//!
+//! ```text
+//! slot | tag u32: upper half of a hash | value u32 + 1; 0: free |      linear probing, 5/8 full
+//! ```
+//!
+//! The table keeps tags and numbers; what a number stands for, and whether it is the wanted one, the
+//! caller knows. Positions come from the tag times a random odd number, so that whoever chooses
+//! ids or agent names cannot choose where they fall. Nothing is ever removed.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
+const SLOTS_MIN: usize = 64;
+
+/// A random number for seeding, different in every process and table.
+pub(crate) fn random_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// A multimap from 32-bit tags to numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    slots: Vec<(u32, u32)>,
+    used: usize,
+    seed: u64,
+}
+
+impl Table {
+    pub(crate) fn new() -> Self {
+        Self { slots: vec![(0, 0); SLOTS_MIN], used: 0, seed: random_seed() | 1 }
+    }
+
+    fn start(&self, tag: u32) -> usize {
+        let mixed = u64::from(tag).wrapping_mul(self.seed) >> 32;
+        mixed as usize & (self.slots.len() - 1)
+    }
+
+    /// The numbers with this tag that `is` accepts, until it returns true.
+    pub(crate) fn find(&self, tag: u32, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+        let mask = self.slots.len() - 1;
+        let mut at = self.start(tag);
+        // Ends: the table is never full.
+        while let Some(&(slot_tag, slot)) = self.slots.get(at) {
+            let value = slot.checked_sub(1)?;
+            if slot_tag == tag && is(value) {
+                return Some(value);
+            }
+            at = (at + 1) & mask;
+        }
+        None
+    }
+
+    /// Adds a number; several may have the same tag.
+    pub(crate) fn insert(&mut self, tag: u32, value: u32) {
+        if (self.used + 1) * 8 > self.slots.len() * 5 {
+            let bigger = vec![(0, 0); self.slots.len() * 2];
+            let old = std::mem::replace(&mut self.slots, bigger);
+            for (tag, slot) in old {
+                if slot != 0 {
+                    self.put(tag, slot);
+                }
+            }
+        }
+        self.put(tag, value + 1);
+        self.used += 1;
+    }
+
+    /// Every tag and number, in no particular order.
+    pub(crate) fn pairs(&self) -> Vec<(u32, u32)> {
+        let used = self.slots.iter().filter(|(_, slot)| *slot != 0);
+        used.map(|(tag, slot)| (*tag, slot - 1)).collect()
+    }
+
+    fn put(&mut self, tag: u32, slot: u32) {
+        let mask = self.slots.len() - 1;
+        let mut at = self.start(tag);
+        while let Some(place) = self.slots.get_mut(at) {
+            if place.1 == 0 {
+                *place = (tag, slot);
+                return;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
+
+/// A seeded hash of short byte strings: folded multiplication over 8 bytes at a time. For tables
+/// in memory only, never for anything that is stored or proved.
+pub(crate) fn hash_bytes(seed: u64, bytes: &[u8]) -> u32 {
+    let mut state = seed ^ bytes.len() as u64;
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    for chunk in chunks {
+        state = fold(state ^ u64::from_le_bytes(*chunk), MULTIPLIER);
+    }
+    let mut last = [0u8; 8];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    state = fold(state ^ u64::from_le_bytes(last), MULTIPLIER ^ seed.rotate_left(32));
+    (state >> 32) as u32
+}
+
+const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product >> 64) as u64 ^ (product & 0xffff_ffff_ffff_ffff) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_in_is_found_even_under_one_tag() {
+        let mut table = Table::new();
+        for value in 0..10_000u32 {
+            table.insert(value / 3, value);
+        }
+        for value in 0..10_000u32 {
+            assert_eq!(table.find(value / 3, |found| found == value), Some(value));
+        }
+        assert_eq!(table.find(1, |_| false), None);
+        assert_eq!(table.find(999_999, |_| true), None);
+    }
+
+    #[test]
+    fn hashes_spread_and_depend_on_the_seed() {
+        let hashes: std::collections::HashSet<u32> =
+            (0..10_000).map(|i| hash_bytes(7, format!("did:web:agent-{i}").as_bytes())).collect();
+        assert!(hashes.len() > 9_990);
+        assert_ne!(hash_bytes(1, b"agent"), hash_bytes(2, b"agent"));
+        assert_ne!(hash_bytes(1, b"a"), hash_bytes(1, b"a\0"));
+    }
+}
