@@ -7,8 +7,13 @@ pub mod hash;
 #[doc(hidden)]
 pub mod index;
 pub mod limits;
+mod log;
+pub mod merkle;
 mod redact;
+pub mod segment;
+pub mod storage;
 mod sync;
 pub mod types;
+mod view;
 
 pub use entry::{Action, Entry, Field, Outcome};

@@ -92,12 +92,12 @@ fn counters(
     seq_offset: u64,
 ) -> Result<Vec<Counter>> {
     let mut last: Vec<(String, u32)> = Vec::new();
-    index.for_each_term(key, b"", &mut |term, postings| {
-        if let Some(local) = postings.last() {
+    let collected = index.for_each_term(key, b"", &mut |term, postings| {
+        if let Some(local) = postings.walk().previous_from(u32::MAX) {
             last.push((String::from_utf8_lossy(term).into_owned(), local));
         }
-        Ok(())
-    })?;
+    });
+    collected.map_err(|flaw| flaw.into_error("index", 0))?;
     let mut counters = Vec::with_capacity(last.len());
     for (name, local) in last {
         let offset = index.offset(local).map_or(0, u64::from);
@@ -107,6 +107,13 @@ fn counters(
     }
     counters.sort_unstable();
     Ok(counters)
+}
+
+/// Smallest and largest event time of a part.
+fn event_range(index: &dyn PartIndex) -> ((i64, u32), (i64, u32)) {
+    let zones = (0..).map_while(|zone| index.zone(zone)).map(|zone| zone.event);
+    let held = zones.filter(|(least, greatest)| least <= greatest);
+    held.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or_default()
 }
 
 /// The bytes of a segment's nodes and index files.

@@ -35,6 +35,43 @@ impl Found {
 /// [`ErrorKind::Corrupt`] naming the file when a header or footer is damaged, belongs to another
 /// log, or does not continue the segment before; [`ErrorKind::TooLarge`] beyond a million.
 pub fn load(storage: &dyn Storage, log_id: &[u8; 32]) -> Result<Vec<Found>> {
+    match load_readable(storage, log_id)? {
+        (segments, None) => Ok(segments),
+        (_, Some(error)) => Err(error),
+    }
+}
+
+/// As [`load`], but gives the segments before the first bad one together with what is wrong.
+///
+/// # Errors
+/// [`ErrorKind::Io`] when the directory cannot be listed, and whatever is wrong when not even the
+/// first segment can be used.
+pub fn load_readable(
+    storage: &dyn Storage,
+    log_id: &[u8; 32],
+) -> Result<(Vec<Found>, Option<Error>)> {
+    let names = list(storage)?;
+    let mut segments: Vec<Found> = Vec::with_capacity(names.len());
+    let unsealed_from = names.len().saturating_sub(UNSEALED_SEGMENTS_MAX);
+    for (position, (first_index, len)) in names.into_iter().enumerate() {
+        let opened = open_one(storage, first_index, len).and_then(|segment| {
+            check_joins(&segment, segments.last(), log_id)?;
+            if segment.footer.is_none() && position < unsealed_from {
+                let message = "a segment in the middle has no footer";
+                return Err(Error::new(ErrorKind::Corrupt, message).at_file(segment.name()));
+            }
+            Ok(segment)
+        });
+        match opened {
+            Ok(segment) => segments.push(segment),
+            Err(error) if segments.is_empty() => return Err(error),
+            Err(error) => return Ok((segments, Some(error))),
+        }
+    }
+    Ok((segments, None))
+}
+
+fn list(storage: &dyn Storage) -> Result<Vec<(u64, u64)>> {
     let mut names = Vec::new();
     for file in storage.list()? {
         if let Some(first_index) = parse_segment_name(&file.name) {
@@ -50,18 +87,7 @@ pub fn load(storage: &dyn Storage, log_id: &[u8; 32]) -> Result<Vec<Found>> {
             .expected(format_args!("at most {SEGMENTS_MAX}"), names.len()));
     }
     names.sort_unstable();
-    let mut segments: Vec<Found> = Vec::with_capacity(names.len());
-    let unsealed_from = names.len().saturating_sub(UNSEALED_SEGMENTS_MAX);
-    for (position, (first_index, len)) in names.into_iter().enumerate() {
-        let segment = open_one(storage, first_index, len)?;
-        check_joins(&segment, segments.last(), log_id)?;
-        if segment.footer.is_none() && position < unsealed_from {
-            return Err(Error::new(ErrorKind::Corrupt, "a segment in the middle has no footer")
-                .at_file(segment.name()));
-        }
-        segments.push(segment);
-    }
-    Ok(segments)
+    Ok(names)
 }
 
 fn open_one(storage: &dyn Storage, first_index: u64, len: u64) -> Result<Found> {

@@ -19,10 +19,10 @@ pub(crate) mod sealed;
 
 pub(crate) use catalog::{Catalog, Published};
 pub use reader::Reader;
+pub(crate) use reader::read_identity;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::stored::StoredEntry;
-use crate::hash;
 use crate::limits::RECENT_IDS;
 use crate::merkle::{
     self, ConsistencyProof, InclusionProof, NodeId, NodeSource, prove_consistency, prove_inclusion,
@@ -154,27 +154,6 @@ impl View {
             .at_index(index)
             .expected(entry.entry_hash(), entry.compute_hash())
             .hint("run `wmark verify` to see what was changed"))
-    }
-
-    /// The entry with this id; `None` when there is none.
-    ///
-    /// # Errors
-    /// As [`View::entry`].
-    pub fn get_entry(&self, entry_id: &str) -> Result<Option<StoredEntry>> {
-        let key = match crate::format::meta::canonical_uuid(entry_id) {
-            Some(uuid) => hash::id_key(&uuid),
-            None => hash::id_key(entry_id.as_bytes()),
-        };
-        for part in self.parts.iter().rev() {
-            let candidates = part.id_candidates(key, self.end_offset(part))?;
-            for local in candidates.into_iter().rev().filter(|local| *local < self.visible(part)) {
-                let entry = self.entry((part.first_index() + u64::from(local)).into())?;
-                if entry.entry_id() == entry_id {
-                    return Ok(Some(entry));
-                }
-            }
-        }
-        Ok(None)
     }
 
     fn entry_hash(&self, index: u64) -> Result<Hash> {

@@ -167,11 +167,6 @@ impl Part {
         })
     }
 
-    /// Entries whose id may have this key, oldest first.
-    pub(crate) fn id_candidates(&self, key: u64, end: u64) -> Result<Vec<u32>> {
-        self.with_index(end, |index| Ok(index.id_candidates(key)))
-    }
-
     /// Calls `each` with the local position and the id key of every entry that has an id.
     pub(crate) fn for_each_id_key(&self, end: u64, mut each: impl FnMut(u32, u64)) -> Result<()> {
         let offsets: Vec<u32> = self.with_index(end, |index| {

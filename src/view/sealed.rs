@@ -26,7 +26,7 @@ pub(crate) struct Sealed {
     pub(crate) count: u64,
     storage: Arc<dyn Storage>,
     segment: OnceLock<Result<Region>>,
-    index: OnceLock<Result<SealedIndex>>,
+    index: OnceLock<Result<SealedIndex<Region>>>,
     nodes: OnceLock<Result<(Region, Range<usize>)>>,
     rebuilt: OnceLock<Result<Box<Followed>>>,
 }
@@ -93,7 +93,7 @@ impl Sealed {
         }
     }
 
-    fn open_index(&self) -> Result<SealedIndex> {
+    fn open_index(&self) -> Result<SealedIndex<Region>> {
         let name = index_name(self.header.first_index);
         let region = self.storage.map(&name)?;
         SealedIndex::open(region, &self.subject()).map_err(|flaw| flaw.into_error(name, 0))
