@@ -7,8 +7,12 @@ pub mod hash;
 #[doc(hidden)]
 pub mod index;
 pub mod limits;
+#[doc(hidden)]
+pub mod query;
 mod redact;
 mod sync;
 pub mod types;
 
 pub use entry::{Action, Entry, Field, Outcome};
+pub use format::terms::Key;
+pub use query::{Cursor, Order, Page, Plan, Query};
