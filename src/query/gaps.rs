@@ -34,12 +34,19 @@ pub(super) struct Gaps {
     key: Key,
     /// Index and number of the last result.
     last: Option<(u64, u64)>,
+    /// Whether nothing lies between the next result and the beginning of the log.
+    is_at_beginning: bool,
     gaps: Vec<Gap>,
 }
 
 impl Gaps {
     pub(super) fn new(key: Key) -> Self {
-        Self { key, last: None, gaps: Vec::new() }
+        Self { key, last: None, is_at_beginning: false, gaps: Vec::new() }
+    }
+
+    /// Takes note that the walk goes upwards from the beginning of the log.
+    pub(super) fn begin(&mut self) {
+        self.is_at_beginning = true;
     }
 
     fn number(&self, entry: &StoredEntry) -> u64 {
@@ -67,6 +74,8 @@ impl Gaps {
                 let gap = Gap { between: low.0 + 1..high.0, missing: low.1 + 1..high.1 };
                 self.gaps.push(gap);
             }
+        } else if self.is_at_beginning {
+            self.see_beginning();
         }
         Ok(())
     }
@@ -81,6 +90,7 @@ impl Gaps {
     /// Forgets the last result: entries in between were out of reach.
     pub(super) fn interrupt(&mut self) {
         self.last = None;
+        self.is_at_beginning = false;
     }
 
     /// Holds the gaps that were seen against erased entries.

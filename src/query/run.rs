@@ -222,6 +222,9 @@ fn walk(
     let mut seen: Option<Range<u64>> = None;
     for part in parts_in(parts, query, &span) {
         let range = parts.range(part);
+        if seen.is_none() && !query.is_backward() && (span.start, range.start) == (0, 0) {
+            walk.gaps.iter_mut().for_each(Gaps::begin);
+        }
         let is_next = |seen: &Range<u64>| seen.start == range.end || seen.end == range.start;
         if !seen.as_ref().is_none_or(is_next) {
             walk.interrupt();

@@ -513,6 +513,9 @@ fn an_index_that_lies_is_caught_in_use() {
         assert_eq!(error.message(), "the index names an entry that is another");
     }
     let beginning = with_agents(honest[1..].to_vec());
-    let error = run(&At(&beginning, 11), &Query::new().agent("agent-1")).unwrap_err();
-    assert_eq!(error.message(), "the index hides an entry");
+    for order in [Order::Recent, Order::Newest, Order::Oldest] {
+        let query = Query::new().agent("agent-1").order(order);
+        let error = run(&At(&beginning, 11), &query).unwrap_err();
+        assert_eq!(error.message(), "the index hides an entry");
+    }
 }
