@@ -4,11 +4,11 @@ pub mod entry;
 pub mod error;
 pub mod format;
 pub mod hash;
-#[doc(hidden)]
-pub mod index;
+mod index;
 pub mod limits;
 mod log;
 pub mod merkle;
+mod query;
 mod redact;
 pub mod segment;
 pub mod storage;
@@ -17,3 +17,15 @@ pub mod types;
 mod view;
 
 pub use entry::{Action, Entry, Field, Outcome};
+pub use error::{Error, ErrorKind, Location, Result};
+pub use format::identity::{Identity, Predecessor};
+pub use format::stored::StoredEntry;
+pub use format::terms::Key;
+pub use log::{
+    AuditLog, BufferedReceipt, Options, QueueFull, Receipt, RecoveryReport, RepairOptions,
+    RepairReport, Ticket, repair,
+};
+pub use merkle::{ConsistencyProof, InclusionProof};
+pub use query::{Cursor, Order, Page, Plan, Query};
+pub use types::{Durability, EntryIndex, EventTime, Hash, TreeSize, UnixNanos};
+pub use view::{Reader, SegmentInfo, TreeHead, View};

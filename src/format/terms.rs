@@ -10,7 +10,8 @@
 //! no term; empty ones have the empty term. One pass over the records, nothing is copied. Times and
 //! ids are not terms: zones and the id table hold those.
 
-use super::meta::{self, Records};
+use super::cursor::Cursor;
+use super::meta;
 use crate::entry::Field;
 use crate::types::EventTime;
 
@@ -80,22 +81,6 @@ impl Key {
         }
     }
 
-    /// The key of a field; `None` when the field is not indexed by value.
-    #[must_use]
-    pub const fn of_field(field: Field) -> Option<Self> {
-        Some(match field {
-            Field::AgentDid => Self::Agent,
-            Field::EventType => Self::Type,
-            Field::Outcome => Self::Outcome,
-            Field::Action => Self::Action,
-            Field::TraceId => Self::Trace,
-            Field::SessionId => Self::Session,
-            Field::TargetDid => Self::Target,
-            Field::Resource => Self::Resource,
-            _ => return None,
-        })
-    }
-
     /// The key in JSON, such as `agent_did`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -135,22 +120,60 @@ pub struct Facts<'a> {
 
 /// Calls `f` with every term of encoded meta and returns the rest. Ends at the first damaged
 /// record: whoever must know reads with [`meta::check`].
+///
+/// Every append comes through here, so records are split by hand where their length is one byte,
+/// as it nearly always is, and with a cursor otherwise.
+#[inline]
 pub fn scan<'a>(meta: &'a [u8], mut f: impl FnMut(Key, &'a [u8])) -> Facts<'a> {
     let mut facts = Facts::default();
-    for record in Records::new(meta) {
-        let Ok((id, bytes)) = record else { break };
-        let Some(field) = Field::from_id(id) else { continue };
-        match field {
-            Field::EntryId | Field::EntryUuid => facts.id = Some(bytes),
-            Field::Timestamp => facts.time = meta::decode_time(bytes),
-            _ => {
-                if let Some(key) = Key::of_field(field) {
-                    f(key, bytes);
-                }
+    let (mut rest, mut last_id) = (meta, 0);
+    while let [id, after_id @ ..] = rest {
+        if *id <= last_id {
+            break;
+        }
+        last_id = *id;
+        let Some((bytes, next)) = split_record(after_id) else { break };
+        rest = next;
+        match KEYS.get(usize::from(*id)) {
+            Some(Some(key)) => f(*key, bytes),
+            _ if *id == Field::EntryUuid.id() || *id == Field::EntryId.id() => {
+                facts.id = Some(bytes);
             }
+            _ if *id == Field::Timestamp.id() => facts.time = meta::decode_time(bytes),
+            _ => {}
         }
     }
     facts
+}
+
+/// The keys by field id; a test holds it against [`Key::field`].
+const KEYS: [Option<Key>; 14] = [
+    None,
+    None,
+    None,
+    None,
+    Some(Key::Type),
+    Some(Key::Agent),
+    Some(Key::Action),
+    Some(Key::Outcome),
+    Some(Key::Resource),
+    Some(Key::Target),
+    None,
+    None,
+    Some(Key::Trace),
+    Some(Key::Session),
+];
+
+#[inline]
+fn split_record(after_id: &[u8]) -> Option<(&[u8], &[u8])> {
+    match after_id {
+        [len, rest @ ..] if *len < 0x80 => rest.split_at_checked(usize::from(*len)),
+        _ => {
+            let mut c = Cursor::new(after_id);
+            let len = c.leb128().ok()? as usize;
+            Some((c.take(len).ok()?, c.take(c.remaining()).ok()?))
+        }
+    }
 }
 
 /// Calls `f` with every term of encoded meta, each key at most once.
@@ -169,9 +192,32 @@ mod tests {
             assert_eq!(key.slot(), position);
             assert_eq!(Key::from_name(key.name()), Some(key));
             assert_eq!(Key::from_name(key.short_name()), Some(key));
-            assert_eq!(Key::of_field(key.field()), Some(key));
+            assert_eq!(KEYS[key.field().slot()], Some(key));
         }
         assert_eq!(Key::from_name("agent_id"), None);
+    }
+
+    /// The quick way through meta sees what the careful one sees.
+    #[test]
+    fn scanning_agrees_with_the_records() {
+        let long = "x".repeat(300);
+        let entry = Entry::new("t", "a", "allow").resource(long.as_str()).trace_id(long.as_str());
+        let mut meta = Vec::new();
+        let defaults =
+            meta::Defaults { uuid: &[7; 16], now: EventTime::utc(5, 6), redactions: None };
+        meta::encode(&entry, &defaults, &mut meta);
+        for cut in 0..=meta.len() {
+            for flip in [0, 0x80] {
+                let mut meta = meta[..cut].to_vec();
+                meta.iter_mut().skip(cut / 2).take(1).for_each(|byte| *byte ^= flip);
+                let mut found = Vec::new();
+                scan(&meta, |key, term| found.push((key.field().id(), term)));
+                let records = meta::Records::new(&meta).map_while(Result::ok);
+                let is_key = |id: u8| KEYS.get(usize::from(id)).copied().flatten().is_some();
+                let wanted: Vec<_> = records.filter(|(id, _)| is_key(*id)).collect();
+                assert_eq!(found, wanted);
+            }
+        }
     }
 
     #[test]

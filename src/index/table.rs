@@ -36,6 +36,7 @@ impl Table {
     }
 
     /// The numbers with this tag that `is` accepts, until it returns true.
+    #[inline]
     pub(crate) fn find(&self, tag: u32, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         let mask = self.slots.len() - 1;
         let mut at = self.start(tag);
@@ -86,22 +87,28 @@ impl Table {
 
 /// A seeded hash of short byte strings: folded multiplication over 8 bytes at a time. For tables
 /// in memory only, never for anything that is stored or proved.
+#[inline]
 pub(crate) fn hash_bytes(seed: u64, bytes: &[u8]) -> u32 {
     let mut state = seed ^ bytes.len() as u64;
     let (chunks, rest) = bytes.as_chunks::<8>();
     for chunk in chunks {
         state = fold(state ^ u64::from_le_bytes(*chunk), MULTIPLIER);
     }
-    let mut last = [0u8; 8];
-    for (to, from) in last.iter_mut().zip(rest) {
-        *to = *from;
-    }
-    state = fold(state ^ u64::from_le_bytes(last), MULTIPLIER ^ seed.rotate_left(32));
+    // The last eight bytes overlap what was taken already; short strings are put in one word.
+    let last = match (bytes.last_chunk::<8>(), rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
+        (Some(last), ..) => u64::from_le_bytes(*last),
+        (None, Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+        }
+        _ => rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
+    state = fold(state ^ last, MULTIPLIER ^ seed.rotate_left(32));
     (state >> 32) as u32
 }
 
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
+#[inline]
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     (product >> 64) as u64 ^ (product & 0xffff_ffff_ffff_ffff) as u64

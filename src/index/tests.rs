@@ -156,33 +156,6 @@ fn an_index_file_is_small_and_always_the_same() {
     assert!(per_entry <= 30.0, "{per_entry}");
 }
 
-/// Prints what a push costs; run with `--release --nocapture` for a number that means something.
-#[test]
-fn pushing_a_fleet_prints_its_cost() {
-    let frames: Vec<Vec<u8>> = (0..150_000).map(fleet_frame).collect();
-    let frames: Vec<Frame<'_>> = frames.iter().map(|f| Frame::decode(f).unwrap()).collect();
-    for keyed in [false, true] {
-        let mut index = MemIndex::new();
-        let start = std::time::Instant::now();
-        for (i, frame) in (0u32..).zip(&frames) {
-            match keyed {
-                true => {
-                    index.push_keyed(frame, i, u64::from(i).wrapping_mul(0x9e37_79b9_7f4a_7c15))
-                }
-                false => index.push(frame, i),
-            }
-        }
-        let ns = start.elapsed().as_nanos() / frames.len() as u128;
-        println!("push, id key {}: {ns} ns per entry", if keyed { "given" } else { "hashed" });
-        let start = std::time::Instant::now();
-        let file = index.encode(&subject(150_000));
-        println!("encode: {} ns per entry", start.elapsed().as_nanos() / frames.len() as u128);
-        let start = std::time::Instant::now();
-        SealedIndex::open(&file[..], &subject(150_000)).unwrap();
-        println!("open: {} us", start.elapsed().as_micros());
-    }
-}
-
 #[test]
 fn an_erased_body_leaves_offset_and_mark_alone() {
     let mut system = header();

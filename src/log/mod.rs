@@ -34,6 +34,7 @@ use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::identity::Identity;
 use crate::format::stored::StoredEntry;
+use crate::query::{Page, Query};
 use crate::storage::Storage;
 use crate::sync::{Arc, Mutex, thread};
 use crate::types::EntryIndex;
@@ -234,6 +235,30 @@ impl AuditLog {
     /// As [`View::get_entry`].
     pub fn get_entry(&self, entry_id: &str) -> Result<Option<StoredEntry>> {
         self.view().get_entry(entry_id)
+    }
+
+    /// The entries a query asks for.
+    ///
+    /// # Errors
+    /// As [`View::query`].
+    pub fn query(&self, query: &Query) -> Result<Page> {
+        self.view().query(query)
+    }
+
+    /// The most recent `limit` entries of an agent, returned oldest first; 0 means all.
+    ///
+    /// # Errors
+    /// As [`View::query`].
+    pub fn get_entries_for_agent(&self, agent_did: &str, limit: usize) -> Result<Vec<StoredEntry>> {
+        Ok(self.query(&Query::new().agent(agent_did).limit(limit))?.entries)
+    }
+
+    /// The most recent `limit` entries of an event type, returned oldest first; 0 means all.
+    ///
+    /// # Errors
+    /// As [`View::query`].
+    pub fn get_entries_by_type(&self, event_type: &str, limit: usize) -> Result<Vec<StoredEntry>> {
+        Ok(self.query(&Query::new().event_type(event_type).limit(limit))?.entries)
     }
 
     /// The log's identity.

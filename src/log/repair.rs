@@ -4,7 +4,7 @@
 //! aside, as opening does. Damage to acknowledged data is not repaired, it is named: restore the
 //! file from a backup, or begin a new log that continues this one.
 
-use super::{AuditLog, Options};
+use super::Options;
 use crate::error::{ErrorKind, Result};
 use crate::format::{index_name, nodes_name, parse_name, parse_segment_name};
 use crate::storage::{FsStorage, Storage};

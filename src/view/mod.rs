@@ -145,13 +145,18 @@ impl View {
             Some(before) => self.entry_hash(before)?,
             None => part.previous_hash(),
         };
-        let entry = part.entry(local, previous, self.end_offset(part))?;
+        self.check_hash(part.entry(local, previous, self.end_offset(part))?)
+    }
+
+    /// Gives the entry on when it hashes to its entry hash.
+    pub(crate) fn check_hash(&self, entry: StoredEntry) -> Result<StoredEntry> {
         if entry.verify_hash() {
             return Ok(entry);
         }
+        let part = self.position_of(entry.index().get()).and_then(|at| self.parts.get(at));
         Err(Error::new(ErrorKind::Corrupt, "the entry does not hash to its entry hash")
-            .at_file(part.name())
-            .at_index(index)
+            .at_file(part.map(|part| part.name()).unwrap_or_default())
+            .at_index(entry.index())
             .expected(entry.entry_hash(), entry.compute_hash())
             .hint("run `wmark verify` to see what was changed"))
     }

@@ -83,13 +83,16 @@ impl Part {
     }
 
     fn offset(&self, local: u32, end: u64) -> Result<u32> {
-        self.with_index(end, |index| {
-            index.offset(local).ok_or_else(|| {
-                let wanted = format!("below {}", index.len());
-                Error::new(ErrorKind::Corrupt, "the index holds fewer entries than the segment")
-                    .at_file(self.name())
-                    .expected(wanted, local)
-            })
+        self.with_index(end, |index| self.offset_in(index, local))
+    }
+
+    /// Where the entry lies, by this part's index.
+    pub(crate) fn offset_in(&self, index: &dyn PartIndex, local: u32) -> Result<u32> {
+        index.offset(local).ok_or_else(|| {
+            let wanted = format!("below {}", index.len());
+            Error::new(ErrorKind::Corrupt, "the index holds fewer entries than the segment")
+                .at_file(self.name())
+                .expected(wanted, local)
         })
     }
 
@@ -135,7 +138,11 @@ impl Part {
 
     /// The stored entry hash.
     pub(crate) fn entry_hash(&self, local: u32, end: u64) -> Result<Hash> {
-        let offset = self.offset(local, end)?;
+        self.hash_at(self.offset(local, end)?)
+    }
+
+    /// The entry hash in the frame at this offset.
+    pub(crate) fn hash_at(&self, offset: u32) -> Result<Hash> {
         let at = offset.saturating_add(u32::try_from(FRAME_HASH_OFFSET).unwrap_or(0));
         let mut bytes = [0u8; 32];
         match self {

@@ -1,0 +1,68 @@
+//! Nodes and their numbers in the stored stream.
+
+use crate::error::Result;
+use crate::types::Hash;
+
+/// A perfect node: it covers the leaves `index << level .. (index + 1) << level`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct NodeId {
+    /// 0 for entry hashes.
+    pub level: u8,
+    /// Position among the nodes of its level.
+    pub index: u64,
+}
+
+impl NodeId {
+    /// The node of this level that begins at this leaf, a multiple of `2^level`.
+    #[must_use]
+    pub const fn starting_at(level: u8, first_leaf: u64) -> Self {
+        Self { level, index: first_leaf >> level }
+    }
+
+    /// How many interior nodes the first `size` leaves complete: `size` less its set bits.
+    #[must_use]
+    pub const fn stored_before(size: u64) -> u64 {
+        size - size.count_ones() as u64
+    }
+
+    /// The leaf that completes this node.
+    #[must_use]
+    pub const fn last_leaf(&self) -> u64 {
+        ((self.index + 1) << self.level) - 1
+    }
+
+    /// Position of an interior node (level 1 and up) in the stream in which leaves complete nodes,
+    /// lowest level first.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        Self::stored_before(self.last_leaf()) + (self.level as u64).saturating_sub(1)
+    }
+}
+
+/// Gives perfect nodes of a tree.
+pub trait NodeSource {
+    /// The hash of a node that is complete; level 0 is the entry hash.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being read.
+    fn node(&self, id: NodeId) -> Result<Hash>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merkle::Frontier;
+
+    #[test]
+    fn positions_are_the_order_in_which_leaves_complete_nodes() {
+        let mut frontier = Frontier::new();
+        let mut next = 0;
+        for leaf in 0..2000u64 {
+            assert_eq!(NodeId::stored_before(leaf), next);
+            frontier.push(Hash::ZERO, |id, _| {
+                assert_eq!((id.position(), id.last_leaf()), (next, leaf));
+                next += 1;
+            });
+        }
+    }
+}

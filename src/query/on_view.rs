@@ -1,0 +1,100 @@
+//! Queries on views: lends a view's parts to the query, one at a time.
+
+use super::run::{PartView, Parts};
+use super::{Page, Plan, Query, count, count_by, find_id, for_each, run};
+use crate::entry::Field;
+use crate::error::Result;
+use crate::format::frame::Frame;
+use crate::format::meta;
+use crate::format::stored::StoredEntry;
+use crate::format::terms::Key;
+use crate::types::EventTime;
+use crate::view::View;
+use std::ops::{ControlFlow, Range};
+
+impl View {
+    /// The entries a query asks for.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] for a cursor of another query's order;
+    /// [`crate::ErrorKind::Corrupt`] when an index is damaged, names a wrong entry or hides one;
+    /// [`crate::ErrorKind::Io`].
+    pub fn query(&self, query: &Query) -> Result<Page> {
+        run(self, query)
+    }
+
+    /// Hands each match to `each`, which may stop; keeps none, so there may be any number.
+    ///
+    /// # Errors
+    /// As [`View::query`], and whatever `each` answers.
+    pub fn for_each(
+        &self,
+        query: &Query,
+        mut each: impl FnMut(StoredEntry) -> Result<ControlFlow<()>>,
+    ) -> Result<Plan> {
+        for_each(self, query, &mut each)
+    }
+
+    /// How many entries match, whatever the limit.
+    ///
+    /// # Errors
+    /// As [`View::query`].
+    pub fn count(&self, query: &Query) -> Result<(u64, Plan)> {
+        count(self, query)
+    }
+
+    /// How many entries match per value of a field, most frequent first.
+    ///
+    /// # Errors
+    /// As [`View::query`].
+    pub fn count_by(&self, query: &Query, key: Key) -> Result<(Vec<(String, u64)>, Plan)> {
+        count_by(self, query, key)
+    }
+
+    /// The entry with this id; `None` when there is none.
+    ///
+    /// # Errors
+    /// As [`View::query`].
+    pub fn get_entry(&self, entry_id: &str) -> Result<Option<StoredEntry>> {
+        find_id(self, entry_id)
+    }
+}
+
+impl Parts for View {
+    fn count(&self) -> usize {
+        self.parts().len()
+    }
+
+    fn range(&self, part: usize) -> Range<u64> {
+        let Some(part) = self.parts().get(part) else { return 0..0 };
+        part.first_index()..part.first_index() + u64::from(self.visible(part))
+    }
+
+    fn with_part(&self, part: usize, f: &mut dyn FnMut(PartView<'_>) -> Result<()>) -> Result<()> {
+        let Some(part) = self.parts().get(part) else { return Ok(()) };
+        let first_index = part.first_index();
+        part.with_index(self.end_offset(part), |index| {
+            // Offsets come from the index at hand: it may be locked while it is lent.
+            let offset = |local| part.offset_in(index, local);
+            let read = |local: u32| {
+                let previous = match local.checked_sub(1) {
+                    Some(before) => part.hash_at(offset(before)?)?,
+                    None => part.previous_hash(),
+                };
+                let entry = part.entry_at(offset(local)?, local, previous)?;
+                self.check_hash(entry)
+            };
+            let read_time = |local: u32| {
+                let at = offset(local)?;
+                part.with_frame_bytes(at, |bytes| {
+                    let frame = Frame::decode(bytes)
+                        .map_err(|flaw| flaw.into_error(part.name(), u64::from(at)))?;
+                    let time = frame.meta().and_then(|m| meta::find(m, Field::Timestamp));
+                    Ok::<Option<EventTime>, _>(time.and_then(meta::decode_time))
+                })
+            };
+            let visible = self.visible(part);
+            f(PartView { first_index, visible, index, read: &read, read_time: &read_time })
+        })
+    }
+}
