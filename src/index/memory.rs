@@ -113,7 +113,7 @@ impl Terms {
 
 /// The index of a part that still grows.
 #[derive(Clone, Debug)]
-pub struct MemIndex {
+pub(crate) struct MemIndex {
     offsets: Vec<u32>,
     zones: Vec<Zone>,
     system: Vec<u32>,
@@ -132,7 +132,7 @@ impl Default for MemIndex {
 impl MemIndex {
     /// The index of no entry.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             offsets: Vec::new(),
             zones: Vec::new(),
@@ -144,13 +144,13 @@ impl MemIndex {
     }
 
     /// Takes the next entry, whose frame begins at `offset` of the segment file, and hashes its id.
-    pub fn push(&mut self, frame: &Frame<'_>, offset: u32) {
+    pub(crate) fn push(&mut self, frame: &Frame<'_>, offset: u32) {
         self.push_with(frame, offset, None);
     }
 
     /// As [`MemIndex::push`], with the [`hash::id_key`] of the stored id already at hand: it is the
     /// dearest part, and callers' threads can compute it.
-    pub fn push_keyed(&mut self, frame: &Frame<'_>, offset: u32, id_key: u64) {
+    pub(crate) fn push_keyed(&mut self, frame: &Frame<'_>, offset: u32, id_key: u64) {
         self.push_with(frame, offset, Some(id_key));
     }
 
@@ -190,7 +190,7 @@ impl MemIndex {
     /// # Panics
     /// When `subject` counts another number of entries: it is the same segment's.
     #[must_use]
-    pub fn encode(&self, subject: &Subject) -> Vec<u8> {
+    pub(crate) fn encode(&self, subject: &Subject) -> Vec<u8> {
         assert_eq!(subject.count, self.len());
         let mut builder = IndexBuilder::new();
         builder.offsets(&self.offsets);

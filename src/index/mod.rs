@@ -20,23 +20,18 @@ mod sealed;
 mod table;
 mod walker;
 
-pub use memory::MemIndex;
-pub use sealed::SealedIndex;
-pub use walker::{Postings, Walker};
+pub(crate) use memory::MemIndex;
+pub(crate) use sealed::SealedIndex;
+pub(crate) use walker::{Postings, Walker};
 
 use crate::format::Flaw;
 use crate::format::index_file::Zone;
 use crate::format::terms::Key;
 
 /// What a query asks of a part's index.
-pub trait PartIndex: Send + Sync {
+pub(crate) trait PartIndex: Send + Sync {
     /// Entries in the index.
     fn len(&self) -> u32;
-
-    /// Whether the index has no entry.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 
     /// Offset of an entry's frame in its segment file.
     fn offset(&self, local: u32) -> Option<u32>;
@@ -80,7 +75,7 @@ pub trait PartIndex: Send + Sync {
 
 /// The key under which an entry id is found: a UUID in canonical text is stored as 16 bytes.
 #[must_use]
-pub fn id_key_of_text(id: &str) -> u64 {
+pub(crate) fn id_key_of_text(id: &str) -> u64 {
     match crate::format::meta::canonical_uuid(id) {
         Some(uuid) => crate::hash::id_key(&uuid),
         None => crate::hash::id_key(id.as_bytes()),

@@ -16,7 +16,7 @@ use std::fmt;
 use std::ops::Deref;
 
 /// The index of a sealed part.
-pub struct SealedIndex<R> {
+pub(crate) struct SealedIndex<R> {
     region: R,
     layout: IndexLayout,
 }
@@ -26,7 +26,7 @@ impl<R: Deref<Target = [u8]>> SealedIndex<R> {
     ///
     /// # Errors
     /// A [`Flaw`], relative to the file: the file is to be built again.
-    pub fn open(region: R, subject: &Subject) -> Result<Self, Flaw> {
+    pub(crate) fn open(region: R, subject: &Subject) -> Result<Self, Flaw> {
         let layout = IndexLayout::parse(&region, subject)?;
         Ok(Self { region, layout })
     }

@@ -17,7 +17,7 @@ use crate::limits::POSTING_BLOCK;
 
 /// The ascending local ids of the entries that have something in common.
 #[derive(Clone, Copy, Debug)]
-pub enum Postings<'a> {
+pub(crate) enum Postings<'a> {
     /// In memory.
     Slice(&'a [u32]),
     /// In a file.
@@ -27,7 +27,7 @@ pub enum Postings<'a> {
 impl<'a> Postings<'a> {
     /// How many ids.
     #[must_use]
-    pub fn len(&self) -> u32 {
+    pub(crate) fn len(&self) -> u32 {
         match self {
             Self::Slice(ids) => u32::try_from(ids.len()).unwrap_or(u32::MAX),
             Self::Packed(list) => list.len(),
@@ -36,13 +36,13 @@ impl<'a> Postings<'a> {
 
     /// Whether there are none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// A walker that has not moved yet.
     #[must_use]
-    pub fn walk(self) -> Walker<'a> {
+    pub(crate) fn walk(self) -> Walker<'a> {
         Walker { list: self, block: [0; POSTING_BLOCK], loaded: None, len: 0, at: 0, flaw: None }
     }
 
@@ -50,7 +50,7 @@ impl<'a> Postings<'a> {
     ///
     /// # Errors
     /// A [`Flaw`] when a block is malformed; earlier ids have been passed already.
-    pub fn for_each(&self, bound: u32, mut f: impl FnMut(u32)) -> Result<(), Flaw> {
+    pub(crate) fn for_each(&self, bound: u32, mut f: impl FnMut(u32)) -> Result<(), Flaw> {
         match self {
             Self::Slice(ids) => ids.iter().take_while(|id| **id < bound).for_each(|id| f(*id)),
             Self::Packed(list) => {
@@ -71,7 +71,7 @@ impl<'a> Postings<'a> {
 
 /// A place in a posting list.
 #[derive(Clone, Debug)]
-pub struct Walker<'a> {
+pub(crate) struct Walker<'a> {
     list: Postings<'a>,
     block: Block,
     loaded: Option<usize>,
@@ -83,24 +83,24 @@ pub struct Walker<'a> {
 impl Walker<'_> {
     /// The list's length.
     #[must_use]
-    pub fn len(&self) -> u32 {
+    pub(crate) fn len(&self) -> u32 {
         self.list.len()
     }
 
     /// Whether the list is empty.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
     /// What was wrong with the list, if a step met damage. Steps after that find nothing.
     #[must_use]
-    pub fn flaw(&self) -> Option<&Flaw> {
+    pub(crate) fn flaw(&self) -> Option<&Flaw> {
         self.flaw.as_ref()
     }
 
     /// The smallest id that is at least `bound`.
-    pub fn next_from(&mut self, bound: u32) -> Option<u32> {
+    pub(crate) fn next_from(&mut self, bound: u32) -> Option<u32> {
         self.load_for(bound)?;
         let place = self.lower_bound(bound);
         if let Some(id) = self.window().get(place) {
@@ -114,7 +114,7 @@ impl Walker<'_> {
     }
 
     /// The largest id that is at most `bound`.
-    pub fn previous_from(&mut self, bound: u32) -> Option<u32> {
+    pub(crate) fn previous_from(&mut self, bound: u32) -> Option<u32> {
         self.load_for(bound)?;
         let above = match bound.checked_add(1) {
             Some(next) => self.lower_bound(next),
@@ -124,12 +124,12 @@ impl Walker<'_> {
     }
 
     /// Whether the list has this id.
-    pub fn contains(&mut self, local: u32) -> bool {
+    pub(crate) fn contains(&mut self, local: u32) -> bool {
         self.next_from(local) == Some(local)
     }
 
     /// How many ids are below `bound`.
-    pub fn rank(&mut self, bound: u32) -> u32 {
+    pub(crate) fn rank(&mut self, bound: u32) -> u32 {
         if self.load_for(bound).is_none() {
             return 0;
         }

@@ -77,7 +77,11 @@ pub(crate) struct Active {
 
 impl Active {
     /// Turns a spare into the active segment.
-    pub(crate) fn begin(storage: &dyn Storage, spare: Spare, header: SegmentHeader) -> Result<Self> {
+    pub(crate) fn begin(
+        storage: &dyn Storage,
+        spare: Spare,
+        header: SegmentHeader,
+    ) -> Result<Self> {
         let name = segment_name(header.first_index);
         spare.file.write_all_at(&header.encode(), 0).map_err(|e| e.at_file(&*name))?;
         spare.file.sync_all().map_err(|e| e.at_file(&*name))?;
@@ -106,11 +110,6 @@ impl Active {
         len + u64::from(padding(self.at, len, self.header.align))
     }
 
-    /// Whether nothing was written yet.
-    pub(crate) fn is_fresh(&self) -> bool {
-        self.at == SEGMENT_HEADER_LEN as u64
-    }
-
     /// Makes room for `len` more bytes than are used.
     pub(crate) fn extend(&mut self, len: u64, how: Preallocate) -> Result<()> {
         let wanted = self.at + len;
@@ -124,7 +123,11 @@ impl Active {
 
     /// Finishes the group in `bytes` (room for the header, then frames) and writes it with one
     /// positioned write. Nothing is durable yet.
-    pub(crate) fn write_group(&mut self, bytes: &mut Vec<u8>, mut header: GroupHeader) -> Result<()> {
+    pub(crate) fn write_group(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        mut header: GroupHeader,
+    ) -> Result<()> {
         let pad = padding(self.at, bytes.len() as u64, self.header.align);
         bytes.resize(bytes.len() + pad as usize, 0);
         header.pad_len = pad;

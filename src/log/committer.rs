@@ -175,7 +175,13 @@ impl Committer {
         PlacedGroup { placements }
     }
 
-    fn group_header(&self, first_index: u64, count: usize, body_len: usize, now: UnixNanos) -> GroupHeader {
+    fn group_header(
+        &self,
+        first_index: u64,
+        count: usize,
+        body_len: usize,
+        now: UnixNanos,
+    ) -> GroupHeader {
         GroupHeader {
             body_crc: 0,
             nonce: 0,
@@ -296,9 +302,11 @@ impl Committer {
         // 2. The segment before must be sealed: at most two may lack a footer.
         self.fixed.housekeeper.wait_sealed().map_err(CommitError::Poisoned)?;
         let now = self.fixed.clock.now();
-        let header = new_segment_header(&self.fixed, &self.end, now).map_err(CommitError::Refused)?;
+        let header =
+            new_segment_header(&self.fixed, &self.end, now).map_err(CommitError::Refused)?;
         // 3. Header, sync, rename, directory sync; only then the first group.
-        let next = Active::begin(&*self.fixed.storage, spare, header).map_err(CommitError::Poisoned)?;
+        let next =
+            Active::begin(&*self.fixed.storage, spare, header).map_err(CommitError::Poisoned)?;
         let old = std::mem::replace(&mut self.active, next);
         self.is_unvouched = false;
         let elapsed = old.opened.elapsed();
@@ -335,7 +343,8 @@ impl Committer {
             (true, 0) => "clock_regression_ended",
             _ => return Ok(()),
         };
-        let data = format!("{{\"event\":\"{event}\",\"clock_ns\":{},\"last_recorded_ns\":{last}}}", now.0);
+        let data =
+            format!("{{\"event\":\"{event}\",\"clock_ns\":{},\"last_recorded_ns\":{last}}}", now.0);
         let entry = Entry::system("witnessmark.clock").data_text(data).timestamp(now);
         self.push_system(batch, &entry, now)?;
         self.regressed = !self.regressed;
@@ -423,7 +432,11 @@ fn missing_placement() -> Placed {
 }
 
 /// The header of the segment that begins where the log ends.
-pub(crate) fn new_segment_header(fixed: &Fixed, end: &End, now: UnixNanos) -> Result<SegmentHeader> {
+pub(crate) fn new_segment_header(
+    fixed: &Fixed,
+    end: &End,
+    now: UnixNanos,
+) -> Result<SegmentHeader> {
     let mut nonce = [0u8; 8];
     random::os_random(&mut nonce)?;
     Ok(SegmentHeader {

@@ -103,7 +103,11 @@ impl Driver {
     }
 
     /// As [`Driver::enqueue`] for the usual single entry, without allocating.
-    fn enqueue_one(&self, entry: &Entry<'_>, needs_sync: bool) -> Result<(Arc<GroupCell>, usize, EntryId)> {
+    fn enqueue_one(
+        &self,
+        entry: &Entry<'_>,
+        needs_sync: bool,
+    ) -> Result<(Arc<GroupCell>, usize, EntryId)> {
         self.check_fork()?;
         FRAMES.with_borrow_mut(|frames| {
             frames.clear();
@@ -126,7 +130,11 @@ impl Driver {
     }
 
     /// Appends one entry and returns when it is durable (or written, when `needs_sync` is false).
-    pub(crate) fn append(&self, entry: &Entry<'_>, needs_sync: bool) -> Result<(EntryId, Placement, bool)> {
+    pub(crate) fn append(
+        &self,
+        entry: &Entry<'_>,
+        needs_sync: bool,
+    ) -> Result<(EntryId, Placement, bool)> {
         let (cell, position, id) = self.enqueue_one(entry, needs_sync)?;
         self.drive(&cell);
         let (placement, is_durable) = answer(&cell, position)?;

@@ -108,15 +108,15 @@ pub(crate) fn encode(
     let uuid = new_uuid(now, uuid_random);
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.meta.clear();
-        let defaults = Defaults {
-            uuid: &uuid,
-            now: now.into(),
-            redactions: redacted.redactions.as_deref(),
-        };
+        let defaults =
+            Defaults { uuid: &uuid, now: now.into(), redactions: redacted.redactions.as_deref() };
         meta::encode(entry, &defaults, &mut scratch.meta);
         if scratch.meta.len() > META_BYTES_MAX {
-            return Err(Error::new(ErrorKind::TooLarge, "the entry's fields are too long together")
-                .expected(format_args!("at most {META_BYTES_MAX} bytes"), scratch.meta.len()));
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                "the entry's fields are too long together",
+            )
+            .expected(format_args!("at most {META_BYTES_MAX} bytes"), scratch.meta.len()));
         }
         let unplaced = Unplaced {
             flags: if entry.is_system() { FLAG_SYSTEM } else { 0 },
@@ -195,7 +195,9 @@ mod tests {
     #[test]
     fn a_refused_entry_leaves_nothing_behind() {
         let mut out = Vec::new();
-        assert!(encode(&Entry::new("t", "a", "x").data_text("{"), 1, UnixNanos(0), &mut out).is_err());
+        assert!(
+            encode(&Entry::new("t", "a", "x").data_text("{"), 1, UnixNanos(0), &mut out).is_err()
+        );
         let big = "x".repeat(16_000);
         let many = Entry::new("t", "a", "x").resource(&*big).trace_id(&*big).session_id(&*big);
         let many = many.policy_decision(&*big).matched_rule(&*big);

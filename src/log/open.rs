@@ -146,9 +146,9 @@ fn load_or_create_identity(storage: &dyn Storage, options: &Options) -> Result<I
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let files = storage.list()?;
-            let foreign = files.iter().find(|file| {
-                !file.name.starts_with("log.lock") && !file.name.ends_with(".tmp")
-            });
+            let foreign = files
+                .iter()
+                .find(|file| !file.name.starts_with("log.lock") && !file.name.ends_with(".tmp"));
             if let Some(file) = foreign {
                 let message = "the directory holds files but no log.id: not a log";
                 return Err(Error::new(ErrorKind::Untrusted, message).at_file(file.name.clone()));
@@ -227,9 +227,12 @@ fn end_of_log(last: Option<&Unsealed>, counters: Counters, start: Hash) -> Resul
     };
     if let Some(first) = last.filter(|last| last.found.header.first_index == 0) {
         if first.found.header.previous_hash != start {
-            return Err(Error::new(ErrorKind::Corrupt, "the log's first hash is not of this log.id")
-                .at_file(IDENTITY_NAME)
-                .expected(first.found.header.previous_hash, start));
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                "the log's first hash is not of this log.id",
+            )
+            .at_file(IDENTITY_NAME)
+            .expected(first.found.header.previous_hash, start));
         }
     }
     Ok(End { size, frontier, last_hash, last_recorded_at, counters })
@@ -259,7 +262,8 @@ fn first_segment(fixed: &Fixed, end: &End) -> Result<Active> {
 fn log_recovery(committer: &mut Committer, report: &RecoveryReport) -> Result<()> {
     let now = committer.fixed.clock.now();
     let entry = Entry::system("witnessmark.recovery").data_text(report.to_json()).timestamp(now);
-    let mut batch = super::queue::Batch { needs_sync: true, ..Default::default() };
+    let mut batch = super::queue::Batch::default();
+    batch.needs_sync = true;
     committer.push_system(&mut batch, &entry, now)?;
     committer.commit(&mut batch).map_err(super::committer::CommitError::into_error)?;
     Ok(())

@@ -4,7 +4,9 @@ use super::AuditLog;
 use super::queue::QueueFull;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::identity::Predecessor;
-use crate::limits::{ORIGIN_BYTES_MAX, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
+use crate::limits::{
+    ORIGIN_BYTES_MAX, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
+};
 use crate::storage::{Clock, FsStorage, MemoryStorage, Storage, SystemClock};
 use crate::sync::Arc;
 use std::path::{Path, PathBuf};

@@ -13,10 +13,10 @@ use crate::hash::SealHasher;
 use crate::index::PartIndex;
 use crate::storage::{Storage, StorageFile};
 use crate::sync::Arc;
+use crate::view::Catalog;
 use crate::view::growing::Followed;
 use crate::view::part::Part;
 use crate::view::sealed::Sealed;
-use crate::view::Catalog;
 
 const READ_BYTES: usize = 1 << 20;
 

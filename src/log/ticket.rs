@@ -235,9 +235,11 @@ impl Ticket {
 
     fn receipt(&self) -> Option<Result<Receipt>> {
         let answer = self.cell.answer(self.position)?;
-        Some(answer.map(|(placement, is_durable)| {
-            Receipt::new(&self.entry_id, &placement, is_durable)
-        }))
+        Some(
+            answer.map(|(placement, is_durable)| {
+                Receipt::new(&self.entry_id, &placement, is_durable)
+            }),
+        )
     }
 
     /// Blocks until the entry is durable.

@@ -10,8 +10,9 @@
 //! A zone says of its entries that all, some or none happened in time; only for *some* has an
 //! entry's own time to be read, and that is left to the caller ([`Candidate::is_timed`]).
 
+use super::Query;
 use super::plan::Plan;
-use super::{PartView, Query};
+use super::run::PartView;
 use crate::error::Result;
 use crate::format::Flaw;
 use crate::format::terms::Key;

@@ -24,9 +24,10 @@ mod run;
 mod tally;
 
 pub use cursor::Cursor;
-pub use plan::{Driver, Plan};
-pub use run::{Page, PartView, Parts, find_id, for_each, run};
-pub use tally::{count, count_by};
+pub use plan::Plan;
+pub use run::Page;
+use run::{find_id, for_each, run};
+use tally::{count, count_by};
 
 use crate::entry::SYSTEM_PREFIX;
 use crate::error::{Error, ErrorKind, Result};

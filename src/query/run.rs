@@ -22,7 +22,7 @@ use std::time::Instant;
 
 /// One part, lent to a query.
 #[derive(Clone, Copy)]
-pub struct PartView<'a> {
+pub(super) struct PartView<'a> {
     /// Index of the part's first entry.
     pub first_index: u64,
     /// Entries the reader may see; the index has at least so many.
@@ -60,7 +60,7 @@ impl PartView<'_> {
 }
 
 /// The parts of a log, by ascending index.
-pub trait Parts {
+pub(super) trait Parts {
     /// How many parts.
     fn count(&self) -> usize;
 
@@ -91,7 +91,7 @@ pub struct Page {
 /// # Errors
 /// [`ErrorKind::Invalid`] for a cursor of the opposite order; [`ErrorKind::Corrupt`] when an index
 /// is damaged, names a wrong entry or hides one; whatever reading answers.
-pub fn run(parts: &dyn Parts, query: &Query) -> Result<Page> {
+pub(super) fn run(parts: &dyn Parts, query: &Query) -> Result<Page> {
     let mut entries = Vec::new();
     let (plan, is_cut) = walk(parts, query, &mut |entry| {
         entries.push(entry);
@@ -113,7 +113,7 @@ pub fn run(parts: &dyn Parts, query: &Query) -> Result<Page> {
 ///
 /// # Errors
 /// As [`run`], and whatever `f` answers.
-pub fn for_each(
+pub(super) fn for_each(
     parts: &dyn Parts,
     query: &Query,
     f: &mut dyn FnMut(StoredEntry) -> Result<ControlFlow<()>>,
@@ -134,7 +134,7 @@ pub fn for_each(
 ///
 /// # Errors
 /// As [`run`].
-pub fn find_id(parts: &dyn Parts, entry_id: &str) -> Result<Option<StoredEntry>> {
+pub(super) fn find_id(parts: &dyn Parts, entry_id: &str) -> Result<Option<StoredEntry>> {
     let key = id_key_of_text(entry_id);
     let mut found = None;
     for part in (0..parts.count()).rev() {

@@ -45,7 +45,7 @@ impl Query {
 ///
 /// # Errors
 /// [`crate::error::ErrorKind::Corrupt`] when an index is damaged; whatever reading answers.
-pub fn count(parts: &dyn Parts, query: &Query) -> Result<(u64, Plan)> {
+pub(super) fn count(parts: &dyn Parts, query: &Query) -> Result<(u64, Plan)> {
     let start = Instant::now();
     let query = query.whole();
     let (span, mut plan, mut total) = (query.from..query.to, Plan::default(), 0);
@@ -68,7 +68,11 @@ pub fn count(parts: &dyn Parts, query: &Query) -> Result<(u64, Plan)> {
 ///
 /// # Errors
 /// As [`count`].
-pub fn count_by(parts: &dyn Parts, query: &Query, key: Key) -> Result<(Vec<(String, u64)>, Plan)> {
+pub(super) fn count_by(
+    parts: &dyn Parts,
+    query: &Query,
+    key: Key,
+) -> Result<(Vec<(String, u64)>, Plan)> {
     let start = Instant::now();
     let query = query.whole();
     let (span, mut plan) = (query.from..query.to, Plan::default());

@@ -58,8 +58,11 @@ pub fn decide(scan: &Scan, place: Place) -> Decision {
         Place::Followed(first_index) => beyond.max(first_index),
     };
     let vouched = if claimed > scan.size { Vouched::Yes { size: claimed } } else { Vouched::No };
-    let missing = |what: &'static str, size: u64| {
-        Flaw { offset: scan.end, what, wanted: size.to_string(), found: scan.size.to_string() }
+    let missing = |what: &'static str, size: u64| Flaw {
+        offset: scan.end,
+        what,
+        wanted: size.to_string(),
+        found: scan.size.to_string(),
     };
     match (&scan.tail, vouched) {
         // Nothing claims more than what is here.
@@ -116,9 +119,8 @@ mod tests {
     #[test]
     fn every_row_of_the_table() {
         let keeps = |tail, vouch, place| decide(&seen(tail, vouch), place) == Decision::Keep;
-        let refuses = |tail, vouch, place| {
-            matches!(decide(&seen(tail, vouch), place), Decision::Refuse(_))
-        };
+        let refuses =
+            |tail, vouch, place| matches!(decide(&seen(tail, vouch), place), Decision::Refuse(_));
         let (later, last, followed) = (Some((11, 9000)), Place::Last, Place::Followed(10));
         assert!(keeps(Tail::End, None, last) && keeps(Tail::Zeros, None, last));
         assert!(keeps(Tail::Zeros, Some((10, 9000)), last), "vouching for no more than is here");

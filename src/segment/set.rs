@@ -170,7 +170,9 @@ fn check_joins(segment: &Found, before: Option<&Found>, log_id: &[u8; 32]) -> Re
             }
             if footer.last_entry_hash != segment.header.previous_hash {
                 let (wanted, found) = (footer.last_entry_hash, segment.header.previous_hash);
-                return Err(corrupt("chain between segments").at_offset(80).expected(wanted, found));
+                return Err(corrupt("chain between segments")
+                    .at_offset(80)
+                    .expected(wanted, found));
             }
             Ok(())
         }

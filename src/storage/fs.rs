@@ -87,7 +87,9 @@ impl FsStorage {
             None => Ok(storage),
             Some(note) => Err(Error::new(ErrorKind::Untrusted, note.clone())
                 .at_file(path.display().to_string())
-                .hint("a log that others can rewrite proves nothing: give it a directory of its own")),
+                .hint(
+                    "a log that others can rewrite proves nothing: give it a directory of its own",
+                )),
         }
     }
 
@@ -97,8 +99,9 @@ impl FsStorage {
     /// [`ErrorKind::NotFound`], [`ErrorKind::Io`].
     pub fn open_reader(path: &Path) -> Result<Self> {
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
-        let dir = rustix::fs::open(path, flags, Mode::empty())
-            .map_err(|errno| Error::io(errno.into(), "open the log directory", path.display().to_string()))?;
+        let dir = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| {
+            Error::io(errno.into(), "open the log directory", path.display().to_string())
+        })?;
         Ok(Self { path: path.to_owned(), dir })
     }
 
@@ -172,7 +175,8 @@ impl Storage for FsStorage {
         let flags = if replace { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
         let renamed = match rustix::fs::renameat_with(&self.dir, from, &self.dir, to, flags) {
             Err(Errno::INVAL | Errno::NOSYS) if !replace => {
-                if rustix::fs::statat(&self.dir, to, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+                if rustix::fs::statat(&self.dir, to, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).is_ok()
+                {
                     Err(Errno::EXIST)
                 } else {
                     rustix::fs::renameat(&self.dir, from, &self.dir, to)
@@ -278,7 +282,8 @@ impl Storage for FsStorage {
 
     fn trust_notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        let is_link = |path: &Path| path.symlink_metadata().is_ok_and(|m| m.file_type().is_symlink());
+        let is_link =
+            |path: &Path| path.symlink_metadata().is_ok_and(|m| m.file_type().is_symlink());
         if is_link(&self.path) {
             notes.push("the log directory is a symbolic link".to_owned());
         }

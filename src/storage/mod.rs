@@ -159,10 +159,9 @@ pub trait StorageFile: Send + Sync + fmt::Debug {
         if found == wanted {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Corrupt, "file ends early").at_offset(offset).expected(
-            format_args!("{wanted} bytes"),
-            format_args!("{found} bytes"),
-        ))
+        Err(Error::new(ErrorKind::Corrupt, "file ends early")
+            .at_offset(offset)
+            .expected(format_args!("{wanted} bytes"), format_args!("{found} bytes")))
     }
 
     /// Writes all bytes at an offset. A crash may leave any part of them, in any order, until

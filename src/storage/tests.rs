@@ -42,7 +42,8 @@ fn names_are_created_renamed_and_removed_once() {
         assert_eq!(kind(storage.remove("a")), Some(ErrorKind::NotFound));
         assert_eq!(kind(storage.open("a", Access::Write).map(|_| ())), Some(ErrorKind::NotFound));
         storage.sync_dir().unwrap();
-        let names: Vec<String> = storage.list().unwrap().into_iter().map(|file| file.name).collect();
+        let names: Vec<String> =
+            storage.list().unwrap().into_iter().map(|file| file.name).collect();
         assert_eq!(names, ["b"]);
     });
 }

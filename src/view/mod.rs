@@ -114,7 +114,8 @@ impl View {
 
     /// Where the visible groups of a part end in its file.
     pub(crate) fn end_offset(&self, part: &Part) -> u64 {
-        let is_last = self.parts.last().is_some_and(|last| last.first_index() == part.first_index());
+        let is_last =
+            self.parts.last().is_some_and(|last| last.first_index() == part.first_index());
         if is_last { self.published.end_offset } else { part.final_end().unwrap_or(0) }
     }
 

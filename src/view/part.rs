@@ -4,11 +4,11 @@
 
 use super::growing::{Followed, Growing};
 use super::sealed::Sealed;
+use crate::entry::Field;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::{FRAME_FIXED_LEN, FRAME_HASH_OFFSET, Frame};
 use crate::format::meta;
 use crate::format::stored::StoredEntry;
-use crate::entry::Field;
 use crate::hash;
 use crate::index::PartIndex;
 use crate::limits::{META_BYTES_MAX, PAYLOAD_BYTES_MAX};
@@ -106,9 +106,8 @@ impl Part {
     pub(crate) fn entry_at(&self, offset: u32, local: u32, previous: Hash) -> Result<StoredEntry> {
         let index = self.first_index() + u64::from(local);
         self.with_frame_bytes(offset, |bytes| {
-            StoredEntry::read(bytes, index.into(), previous).map_err(|flaw| {
-                flaw.into_error(self.name(), u64::from(offset)).at_index(index)
-            })
+            StoredEntry::read(bytes, index.into(), previous)
+                .map_err(|flaw| flaw.into_error(self.name(), u64::from(offset)).at_index(index))
         })
     }
 

@@ -118,7 +118,14 @@ impl Reader {
         self.refresh_parts(&mut state)?;
         let published = match &mut state.following {
             Some(following) => following.refresh(is_written)?,
-            None => (Published { size: TreeSize::new(0), root: crate::hash::empty_root(), end_offset: 0 }, 0),
+            None => (
+                Published {
+                    size: TreeSize::new(0),
+                    root: crate::hash::empty_root(),
+                    end_offset: 0,
+                },
+                0,
+            ),
         };
         let (published, unvouched) = published;
         let catalog = Catalog::new(state.parts.clone(), published);
@@ -207,11 +214,8 @@ impl Following {
         let shown = self.groups.iter().rev().find(may_show).or(self.groups.first()).copied();
         let shown = shown.unwrap_or(Group { end: 0, size: 0, root: Hash::ZERO });
         self.groups.retain(|group| group.end >= shown.end);
-        let published = Published {
-            size: TreeSize::new(shown.size),
-            root: shown.root,
-            end_offset: shown.end,
-        };
+        let published =
+            Published { size: TreeSize::new(shown.size), root: shown.root, end_offset: shown.end };
         Ok((published, shown.size.saturating_sub(synced)))
     }
 

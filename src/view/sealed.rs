@@ -141,9 +141,9 @@ impl Sealed {
         let rebuilt = self.rebuilt.get_or_init(|| {
             let mut followed = Followed::new(&self.header)?;
             let groups = self.bytes_from(u32::try_from(SEGMENT_HEADER_LEN).unwrap_or(0))?;
-            followed.take_all(groups, self.header.nonce).map_err(|error| {
-                error.at_file(segment_name(self.header.first_index))
-            })?;
+            followed
+                .take_all(groups, self.header.nonce)
+                .map_err(|error| error.at_file(segment_name(self.header.first_index)))?;
             Ok(Box::new(followed))
         });
         rebuilt.as_ref().map(|followed| &**followed).map_err(Clone::clone)
