@@ -277,7 +277,7 @@ fn golden_group_header() {
     assert_eq!(hex(&encoded), hex(&bytes));
     assert_eq!(GroupHeader::decode(&bytes, value.nonce), Ok((value, header_crc)));
     assert!(value.check_body(&padded).is_ok());
-    assert_eq!(value.group_len() as usize, bytes.len() + padded.len());
+    assert_eq!(value.group_len(), (bytes.len() + padded.len()) as u64);
     assert_fields("group", &values, &bytes);
     assert_eq!(value.root, hash_of(&golden("header").0, "entry_hash"));
 }
