@@ -110,7 +110,8 @@ impl<'a> Entry<'a> {
         source => Source;
     }
 
-    /// Sets any text field; times and data have setters of their own.
+    /// Sets any text field. Times and data have setters of their own; those fields, and what
+    /// redaction writes, make the append fail when they are set here.
     pub fn set(mut self, field: Field, value: impl Into<Cow<'a, str>>) -> Self {
         if let Some(slot) = self.texts.get_mut(field.slot()) {
             *slot = Some(value.into());
@@ -198,6 +199,11 @@ impl<'a> Entry<'a> {
         }
         for field in Field::ALL {
             let Some(text) = self.text(field) else { continue };
+            let is_ours = matches!(field, Field::EntryUuid | Field::Redactions | Field::RuleSet);
+            if is_ours || field.is_time() {
+                let message = format!("{} cannot be set as a text", field.name());
+                return Err(Error::new(ErrorKind::Invalid, message));
+            }
             let limit = byte_limit(field);
             if text.len() > limit {
                 return Err(Error::new(

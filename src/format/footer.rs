@@ -29,6 +29,8 @@ pub const FOOTER_TAIL_LEN: usize = 48;
 /// Offset of the fields `footer_crc` covers, up to the end of the counters.
 pub const FOOTER_COVERED_OFFSET: usize = 16;
 
+const NANOS_PER_SECOND: u32 = 1_000_000_000;
+
 /// One agent or event type and how many entries it has had in the log so far.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Counter {
@@ -138,9 +140,6 @@ impl Footer {
         let mut c = Cursor::new(bytes);
         c.magic(&FOOTER_MAGIC, "footer magic")?;
         let version = c.u16()?;
-        if version != VERSION {
-            return Err(Flaw::new(8, super::UNKNOWN_VERSION, VERSION, version));
-        }
         c.zeros(2, "reserved bytes of a footer")?;
         let footer_crc = c.u32()?;
         let covered_end = bytes.len().saturating_sub(FOOTER_TAIL_LEN);
@@ -149,6 +148,9 @@ impl Footer {
         if footer_crc != wanted {
             let (wanted, found) = (format!("{wanted:08x}"), format!("{footer_crc:08x}"));
             return Err(Flaw::new(12, "footer crc", wanted, found));
+        }
+        if version != VERSION {
+            return Err(Flaw::new(8, super::UNKNOWN_VERSION, VERSION, version));
         }
         let (nonce, first_index) = (c.u64()?, c.u64()?);
         let (count, data_end) = (c.u64()?, c.u64()?);
@@ -168,6 +170,10 @@ impl Footer {
         let agents = decode_counters(&mut c, agent_count, AGENT_BYTES_MAX)?;
         let types = decode_counters(&mut c, type_count, EVENT_TYPE_BYTES_MAX)?;
         let digest = decode_tail(&mut c, bytes.len())?;
+        let is_sane = count >= 1 && recorded.0 <= recorded.1 && event.0 <= event.1;
+        if !is_sane || event.0.1 >= NANOS_PER_SECOND || event.1.1 >= NANOS_PER_SECOND {
+            return Err(Flaw::new(32, "count or times of a footer", "sane values", "others"));
+        }
         let footer = Self {
             nonce,
             first_index,

@@ -265,6 +265,9 @@ fn stored_len_of(form: Form, meta_len: u32, data_len: u32) -> Result<u64, Flaw> 
     Ok(match form {
         Form::Whole if data > 0 => fixed + 2 * salt + meta + data,
         Form::Whole => fixed + salt + meta,
+        Form::DataErased if data == 0 => {
+            return Err(Flaw::new(12, "erased data", "a payload length", data));
+        }
         Form::DataErased => fixed + salt + 32 + meta,
         Form::BodyErased => fixed + 32,
     })

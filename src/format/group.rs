@@ -104,9 +104,17 @@ impl GroupHeader {
         if header.body_len as usize > GROUP_BODY_BYTES_MAX {
             return Err(Flaw::new(40, "group length", GROUP_BODY_BYTES_MAX, header.body_len));
         }
-        if header.count > GROUP_ENTRIES_MAX || header.pad_len > 4096 {
+        if header.count > GROUP_ENTRIES_MAX || (header.count == 0) != (header.body_len == 0) {
             let (wanted, found) = (GROUP_ENTRIES_MAX, header.count);
-            return Err(Flaw::new(32, "group count or padding", wanted, found));
+            return Err(Flaw::new(
+                32,
+                "group count",
+                format_args!("1 to {wanted}, or 0 with no bytes"),
+                found,
+            ));
+        }
+        if header.pad_len >= 4096 {
+            return Err(Flaw::new(36, "group padding", "below 4096", header.pad_len));
         }
         if header.synced_size > header.first_index {
             let (wanted, found) = (header.first_index, header.synced_size);
@@ -128,7 +136,11 @@ impl GroupHeader {
     pub fn check_body(&self, body_and_padding: &[u8]) -> Result<(), Flaw> {
         let found = crc(self.nonce, &[body_and_padding]);
         if found == self.body_crc {
-            return Ok(());
+            let mut padding = super::cursor::Cursor::new(body_and_padding);
+            padding.take(self.body_len as usize)?;
+            let at = GROUP_HEADER_LEN as u64;
+            let pad_len = self.pad_len as usize;
+            return padding.zeros(pad_len, "group padding").map_err(|flaw| flaw.shifted(at));
         }
         let (wanted, found) = (format!("{:08x}", self.body_crc), format!("{found:08x}"));
         Err(Flaw::new(GROUP_HEADER_LEN, "group body crc", wanted, found))

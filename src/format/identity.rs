@@ -77,6 +77,7 @@ impl Identity {
     pub fn decode(bytes: &[u8]) -> Result<Self, Flaw> {
         let mut c = Cursor::new(bytes);
         c.magic(&IDENTITY_MAGIC, "identity magic")?;
+        check_crc(bytes)?;
         let version = c.u16()?;
         if version != VERSION {
             return Err(Flaw::new(8, super::UNKNOWN_VERSION, VERSION, version));
@@ -94,22 +95,31 @@ impl Identity {
             return Err(Flaw::new(128, "origin length", "1 to 255 bytes", len));
         }
         let origin = c.take(len)?;
-        let covered = c.position();
-        let found = c.u32()?;
-        let wanted = crc32fast::hash(bytes.get(..covered).unwrap_or_default());
-        if found != wanted {
-            let (wanted, found) = (format!("{wanted:08x}"), format!("{found:08x}"));
-            return Err(Flaw::new(covered, "identity crc", wanted, found));
-        }
+        c.u32()?; // the CRC, checked above
         if c.remaining() > 0 {
             let (wanted, found) = (c.position(), bytes.len());
             return Err(Flaw::new(c.position(), "bytes after the identity", wanted, found));
         }
         let origin = std::str::from_utf8(origin)
             .map_err(|_| Flaw::new(IDENTITY_FIXED_LEN, "origin", "UTF-8", "other bytes"))?;
+        if origin.chars().any(char::is_control) {
+            let found = "control characters";
+            return Err(Flaw::new(IDENTITY_FIXED_LEN, "origin", "no control characters", found));
+        }
         let predecessor = (flags & FLAG_CONTINUES != 0).then_some(before);
         Ok(Self { created_at, log_id, origin: origin.to_owned(), predecessor })
     }
+}
+
+/// Checks the last four bytes. Damage is told from a version of the future only by the CRC.
+fn check_crc(bytes: &[u8]) -> Result<(), Flaw> {
+    let (covered, found) = bytes.split_at(bytes.len().saturating_sub(4));
+    let (wanted, found) = (crc32fast::hash(covered), Cursor::new(found).u32()?);
+    if found == wanted {
+        return Ok(());
+    }
+    let (wanted, found) = (format!("{wanted:08x}"), format!("{found:08x}"));
+    Err(Flaw::new(covered.len(), "identity crc", wanted, found))
 }
 
 #[cfg(test)]

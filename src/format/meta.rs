@@ -179,6 +179,11 @@ pub fn check(meta: &[u8]) -> Result<(), Flaw> {
         seen |= 1 << id;
         let is_good = match field {
             Field::EntryUuid => bytes.len() == 16,
+            Field::EntryId => {
+                let text = std::str::from_utf8(bytes);
+                text.is_ok_and(|text| !text.is_empty() && canonical_uuid(text).is_none())
+            }
+            Field::EventType | Field::AgentDid | Field::Action if bytes.is_empty() => false,
             _ if field.is_time() => decode_time(bytes).is_some(),
             _ => std::str::from_utf8(bytes).is_ok(),
         };
