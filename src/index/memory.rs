@@ -145,16 +145,6 @@ impl MemIndex {
 
     /// Takes the next entry, whose frame begins at `offset` of the segment file, and hashes its id.
     pub(crate) fn push(&mut self, frame: &Frame<'_>, offset: u32) {
-        self.push_with(frame, offset, None);
-    }
-
-    /// As [`MemIndex::push`], with the [`hash::id_key`] of the stored id already at hand: it is the
-    /// dearest part, and callers' threads can compute it.
-    pub(crate) fn push_keyed(&mut self, frame: &Frame<'_>, offset: u32, id_key: u64) {
-        self.push_with(frame, offset, Some(id_key));
-    }
-
-    fn push_with(&mut self, frame: &Frame<'_>, offset: u32, id_key: Option<u64>) {
         // Segments are at most 1 GiB, so locals are far from the end of u32.
         let local = self.len();
         self.offsets.push(offset);
@@ -172,8 +162,7 @@ impl MemIndex {
                 });
                 event = facts.time.map(|time| time.instant());
                 if let Some(id) = facts.id {
-                    let key = id_key.unwrap_or_else(|| hash::id_key(id));
-                    self.id_table.insert(upper_half(key), local);
+                    self.id_table.insert(upper_half(hash::id_key(id)), local);
                 }
             }
         }

@@ -81,12 +81,6 @@ pub(crate) struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    /// The list's length.
-    #[must_use]
-    pub(crate) fn len(&self) -> u32 {
-        self.list.len()
-    }
-
     /// Whether the list is empty.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {

@@ -17,6 +17,7 @@ use super::recent::RecentIds;
 use super::ticket::{GroupOutcome, Placed, Placement};
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::footer::{Counter, Footer};
 use crate::format::frame::{self, FLAG_CLOCK_CLAMPED, Header};
 use crate::format::group::{GROUP_HEADER_LEN, GroupHeader};
 use crate::format::segment::SegmentHeader;
@@ -34,6 +35,18 @@ use std::collections::HashMap;
 pub(crate) struct Counters {
     pub(crate) agents: HashMap<Box<[u8]>, u64>,
     pub(crate) types: HashMap<Box<[u8]>, u64>,
+}
+
+impl Counters {
+    /// Takes over what a segment's footer says; later segments are taken later.
+    pub(crate) fn take(&mut self, footer: &Footer) {
+        for (counters, map) in
+            [(&footer.agents, &mut self.agents), (&footer.types, &mut self.types)]
+        {
+            let named = |counter: &Counter| (counter.name.as_bytes().into(), counter.entries);
+            map.extend(counters.iter().map(named));
+        }
+    }
 }
 
 /// How many earlier entries this name has; counts the one at hand.
@@ -362,21 +375,6 @@ impl Committer {
         let encoded = encode::encode(entry, self.fixed.pid, now, &mut frame)?;
         batch.push(&frame, std::iter::once(encoded.record));
         Ok(())
-    }
-
-    fn weed_out_duplicates(&mut self, batch: &mut Batch) -> Result<Answers, CommitError> {
-        if !batch.records.iter().any(|record| record.is_id_given) {
-            return Ok(Answers::AllFresh(batch.records.len()));
-        }
-        if !self.recent.is_on() {
-            self.sync_written()?;
-            self.recent.turn_on();
-            let recent = &mut self.recent;
-            let view = self.fixed.catalog.view();
-            view.recent_id_keys(|index, key| recent.insert(key, index))
-                .map_err(CommitError::Refused)?;
-        }
-        super::duplicates::weed_out(self, batch)
     }
 }
 

@@ -7,10 +7,10 @@
 //! Locks, in the order they are taken: committer, then queue or cell. Nobody holds the queue's or
 //! a cell's lock across I/O.
 
-use super::committer::{CommitError, Committer};
+use super::committer::{CommitError, Committer, Fixed};
 use super::encode::{self, EntryId, Record};
 use super::options::Options;
-use super::queue::{Queue, QueueFull};
+use super::queue::{Queue, QueueFull, group_body_max};
 use super::ticket::{GroupCell, Placement, Ticket};
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
@@ -47,7 +47,8 @@ thread_local! {
 }
 
 impl Driver {
-    pub(crate) fn new(committer: Committer, group_bytes_max: usize, options: &Options) -> Self {
+    pub(crate) fn new(committer: Committer, options: &Options) -> Self {
+        let group_bytes_max = group_body_max(options.segment_bytes);
         Self {
             queue: Queue::new(group_bytes_max),
             clock: Arc::clone(&options.clock),
@@ -60,10 +61,6 @@ impl Driver {
             is_dozing: AtomicBool::new(false),
             rounds: AtomicU64::new(0),
         }
-    }
-
-    pub(crate) fn group_bytes_max(options: &Options) -> usize {
-        super::open::group_body_max(options.segment_bytes)
     }
 
     /// Refuses calls in a forked child: locks and threads did not come along.
@@ -277,10 +274,10 @@ impl Driver {
 
     fn heartbeat(&self) {
         let mut committer = self.committer.lock();
-        if self.poison().is_none() {
-            if let Err(error) = committer.heartbeat() {
-                self.failed(error);
-            }
+        if self.poison().is_none()
+            && let Err(error) = committer.heartbeat()
+        {
+            self.failed(error);
         }
     }
 
@@ -299,6 +296,11 @@ impl Driver {
         self.queue.close(Error::new(ErrorKind::Closed, "the log was closed"));
         self.bell.lock().stop = true;
         self.rung.notify_all();
+    }
+
+    /// What stays the same while the log is open.
+    pub(crate) fn fixed(&self) -> Arc<Fixed> {
+        Arc::clone(&self.committer.lock().fixed)
     }
 
     /// The committer, when all callers and threads are done with it.

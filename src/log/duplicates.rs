@@ -12,6 +12,27 @@ use crate::format::frame::Frame;
 use crate::types::EntryIndex;
 use std::collections::HashMap;
 
+impl Committer {
+    /// Takes entries out of the batch that are in the log already.
+    pub(crate) fn weed_out_duplicates(
+        &mut self,
+        batch: &mut Batch,
+    ) -> Result<Answers, CommitError> {
+        if !batch.records.iter().any(|record| record.is_id_given) {
+            return Ok(Answers::AllFresh(batch.records.len()));
+        }
+        if !self.recent.is_on() {
+            self.sync_written()?;
+            self.recent.turn_on();
+            let recent = &mut self.recent;
+            let view = self.fixed.catalog.view();
+            view.recent_id_keys(|index, key| recent.insert(key, index))
+                .map_err(CommitError::Refused)?;
+        }
+        weed_out(self, batch)
+    }
+}
+
 enum Verdict {
     Fresh,
     Duplicate(Placement),
@@ -21,10 +42,7 @@ enum Verdict {
 }
 
 /// Takes duplicates and conflicts out of the batch and says how they are answered.
-pub(crate) fn weed_out(
-    committer: &mut Committer,
-    batch: &mut Batch,
-) -> Result<Answers, CommitError> {
+fn weed_out(committer: &mut Committer, batch: &mut Batch) -> Result<Answers, CommitError> {
     let count = batch.records.len();
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(count);
     let mut seen: HashMap<u64, usize> = HashMap::new();

@@ -35,11 +35,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::identity::Identity;
 use crate::format::stored::StoredEntry;
 use crate::query::{Page, Query};
-use crate::storage::Storage;
+use crate::storage::{Storage, WriterLock};
 use crate::sync::{Arc, Mutex, thread};
 use crate::types::EntryIndex;
 use crate::view::{Catalog, Reader, TreeHead, View};
-use committer::Committer;
 use driver::Driver;
 use housekeeper::Housekeeper;
 use std::path::Path;
@@ -73,7 +72,7 @@ struct Inner {
     recovery: Option<RecoveryReport>,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
     /// Released last: until then nobody else may write.
-    lock: Mutex<Option<Box<dyn Send + Sync>>>,
+    lock: Mutex<Option<WriterLock>>,
 }
 
 impl std::fmt::Debug for AuditLog {
@@ -116,15 +115,13 @@ impl AuditLog {
     }
 
     pub(crate) fn start(
-        committer: Committer,
-        group_bytes_max: usize,
-        options: &Options,
+        driver: Driver,
         identity: Identity,
-        lock: Box<dyn Send + Sync>,
+        lock: WriterLock,
         recovery: Option<RecoveryReport>,
     ) -> Result<Self> {
-        let fixed = Arc::clone(&committer.fixed);
-        let driver = Arc::new(Driver::new(committer, group_bytes_max, options));
+        let fixed = driver.fixed();
+        let driver = Arc::new(driver);
         let worker = Arc::clone(&driver);
         let handle = thread::Builder::new()
             .name("wmark-committer".into())

@@ -12,13 +12,12 @@ use super::recover::{self, RecoveryReport};
 use super::{AuditLog, driver::Driver};
 use crate::entry::{Entry, Field};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::group::GROUP_HEADER_LEN;
 use crate::format::identity::{IDENTITY_LEN_MAX, Identity};
 use crate::format::meta;
 use crate::format::segment::SEGMENT_HEADER_LEN;
 use crate::format::{IDENTITY_NAME, SPARE_NAME};
 use crate::hash;
-use crate::limits::{GROUP_BODY_BYTES_MAX, GROUP_SYSTEM_RESERVE, PREALLOCATE_BYTES_MIN};
+use crate::limits::PREALLOCATE_BYTES_MIN;
 use crate::merkle::Frontier;
 use crate::segment::recovery::Place;
 use crate::segment::scan::{Scan, scan};
@@ -38,50 +37,109 @@ struct Unsealed {
     scan: Scan,
 }
 
-pub(crate) fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<AuditLog> {
-    let lock = storage.lock_writer()?;
-    let identity = load_or_create_identity(&*storage, options)?;
-    let bytes = identity.encode();
-    let found = set::load(&*storage, &identity.log_id)?;
-    let mut parts: Vec<Arc<Part>> = Vec::new();
-    let mut counters = Counters::default();
-    let mut unsealed: Vec<Unsealed> = Vec::new();
-    let mut bytes_written = 0;
-    let mut report = None;
-    let count = found.len();
-    for (position, segment) in found.iter().enumerate() {
-        bytes_written += segment.len;
-        if let Some(footer) = &segment.footer {
-            recover::check_has_successor(segment, position + 1 == count)?;
-            for counter in &footer.agents {
-                counters.agents.insert(counter.name.as_bytes().into(), counter.entries);
-            }
-            for counter in &footer.types {
-                counters.types.insert(counter.name.as_bytes().into(), counter.entries);
-            }
-            let part = Sealed::new(Arc::clone(&storage), segment.header.clone(), footer);
-            parts.push(Arc::new(Part::sealed(part)));
-            continue;
+/// What was found on disk, recovered, and counted.
+struct Loaded {
+    parts: Vec<Arc<Part>>,
+    /// Segments without a footer, at most two, the active one last.
+    unsealed: Vec<Unsealed>,
+    sealed: Vec<u64>,
+    counters: Counters,
+    bytes: u64,
+    report: Option<RecoveryReport>,
+}
+
+impl Options {
+    /// Opens the log: takes the writer lock, recovers what a crash left, and is ready to append.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Locked`] when another process writes; [`ErrorKind::NotFound`] when there is no
+    /// log and it shall not be created; [`ErrorKind::Untrusted`] for a directory others can write;
+    /// [`ErrorKind::Corrupt`] when acknowledged data is damaged, naming file, offset and index;
+    /// [`ErrorKind::UnknownVersion`], [`ErrorKind::Invalid`], [`ErrorKind::Io`].
+    ///
+    /// # Durability
+    /// What it returns with is synced: identity, first segment, and whatever recovery wrote.
+    pub fn open(self) -> Result<AuditLog> {
+        self.check()?;
+        let storage = self.storage()?;
+        let lock = storage.lock_writer()?;
+        let identity = load_or_create_identity(&*storage, &self)?;
+        let mut loaded = load(&storage, &identity.log_id)?;
+        let start = hash::log_start(&identity.encode());
+        let counters = std::mem::take(&mut loaded.counters);
+        let end = end_of_log(loaded.unsealed.last(), counters, start)?;
+        let report = loaded.report.take();
+        let mut committer = start_writing(storage, &self, &identity, loaded, end)?;
+        if let Some(report) = &report {
+            log_recovery(&mut committer, report)?;
         }
-        let next = found.get(position + 1).map(|next| next.header.first_index);
-        let place = next.map_or(Place::Last, Place::Followed);
-        let (one, recovered) = open_unsealed(&*storage, segment, place, &mut counters)?;
-        let growing = Growing::new(one.found.header.clone(), Arc::clone(&one.file))?;
-        if next.is_some() {
-            growing.finish(one.scan.end);
-        }
-        parts.push(Arc::new(Part::growing(growing)));
-        report = report.or(recovered);
-        unsealed.push(one);
+        let driver = Driver::new(committer, &self);
+        AuditLog::start(driver, identity, lock, report)
     }
-    let start = hash::log_start(&bytes);
-    let end = end_of_log(unsealed.last(), counters, start)?;
+}
+
+/// Reads every segment's ends, scans those without a footer, and recovers the last.
+fn load(storage: &Arc<dyn Storage>, log_id: &[u8; 32]) -> Result<Loaded> {
+    let found = set::load(&**storage, log_id)?;
+    let mut loaded = Loaded {
+        parts: Vec::with_capacity(found.len()),
+        unsealed: Vec::new(),
+        sealed: Vec::new(),
+        counters: Counters::default(),
+        bytes: 0,
+        report: None,
+    };
+    let mut following = found.iter().skip(1);
+    for segment in &found {
+        let next = following.next().map(|next| next.header.first_index);
+        loaded.bytes += segment.len;
+        match &segment.footer {
+            Some(footer) => {
+                recover::check_has_successor(segment, next.is_none())?;
+                loaded.counters.take(footer);
+                let part = Sealed::new(Arc::clone(storage), segment.header.clone(), footer);
+                loaded.parts.push(Arc::new(Part::sealed(part)));
+                loaded.sealed.push(segment.header.first_index);
+            }
+            None => load_unsealed(&**storage, segment, next, &mut loaded)?,
+        }
+    }
+    Ok(loaded)
+}
+
+fn load_unsealed(
+    storage: &dyn Storage,
+    segment: &Found,
+    next: Option<u64>,
+    loaded: &mut Loaded,
+) -> Result<()> {
+    let place = next.map_or(Place::Last, Place::Followed);
+    let (one, report) = open_unsealed(storage, segment, place, &mut loaded.counters)?;
+    let growing = Growing::new(segment.header.clone(), Arc::clone(&one.file))?;
+    if next.is_some() {
+        growing.finish(one.scan.end);
+    }
+    loaded.parts.push(Arc::new(Part::growing(growing)));
+    loaded.report = loaded.report.take().or(report);
+    loaded.unsealed.push(one);
+    Ok(())
+}
+
+/// Starts the housekeeper, gives it what was left to do, and takes over the end of the log.
+fn start_writing(
+    storage: Arc<dyn Storage>,
+    options: &Options,
+    identity: &Identity,
+    mut loaded: Loaded,
+    end: End,
+) -> Result<Committer> {
+    let last_end = loaded.unsealed.last().map(|last| last.scan.end);
     let published = Published {
         size: TreeSize::new(end.size),
         root: end.frontier.root(),
-        end_offset: unsealed.last().map_or(SEGMENT_HEADER_LEN as u64, |last| last.scan.end),
+        end_offset: last_end.unwrap_or(SEGMENT_HEADER_LEN as u64),
     };
-    let catalog = Arc::new(Catalog::new(parts, published));
+    let catalog = Arc::new(Catalog::new(std::mem::take(&mut loaded.parts), published));
     let housekeeper = Housekeeper::start(Arc::clone(&storage), Arc::clone(&catalog))?;
     let fixed = Arc::new(Fixed {
         clock: Arc::clone(&options.clock),
@@ -93,46 +151,35 @@ pub(crate) fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<Audit
         pid: std::process::id(),
         storage,
     });
-    let last = unsealed.pop();
-    for before in &unsealed {
+    let last = loaded.unsealed.pop();
+    for before in &loaded.unsealed {
         housekeeper.send(Job::Seal {
             first_index: before.found.header.first_index,
             file: Arc::clone(&before.file),
             data_end: before.scan.end,
         });
     }
-    for segment in found.iter().filter(|segment| segment.footer.is_some()) {
-        housekeeper.send(Job::SideFiles { first_index: segment.header.first_index });
+    for first_index in &loaded.sealed {
+        housekeeper.send(Job::SideFiles { first_index: *first_index });
     }
     let (active, is_unvouched) = match last {
         Some(last) => continue_segment(last),
-        None => (first_segment(&fixed, &end)?, false),
+        None => {
+            let active = first_segment(&fixed, &end)?;
+            catalog.push_growing(&active.header, Arc::clone(&active.file), 0)?;
+            (active, false)
+        }
     };
-    if count == 0 {
-        let file = Arc::clone(&active.file);
-        catalog.push_growing(&active.header, file, 0)?;
-    }
-    let mut committer = Committer {
+    Ok(Committer {
         fixed,
         synced_size: end.size,
         active,
         end,
         recent: super::recent::RecentIds::default(),
         is_unvouched,
-        bytes_written,
+        bytes_written: loaded.bytes,
         regressed: false,
-    };
-    if let Some(report) = &report {
-        log_recovery(&mut committer, report)?;
-    }
-    AuditLog::start(committer, Driver::group_bytes_max(options), options, identity, lock, report)
-}
-
-/// Bytes of frames that fit one group of an empty segment, with room for the engine's own entries.
-pub(crate) fn group_body_max(segment_bytes: u64) -> usize {
-    let room = segment_bytes - (SEGMENT_HEADER_LEN + GROUP_HEADER_LEN) as u64;
-    let room = usize::try_from(room).unwrap_or(usize::MAX);
-    room.min(GROUP_BODY_BYTES_MAX) - GROUP_SYSTEM_RESERVE
+    })
 }
 
 fn load_or_create_identity(storage: &dyn Storage, options: &Options) -> Result<Identity> {
@@ -225,15 +272,12 @@ fn end_of_log(last: Option<&Unsealed>, counters: Counters, start: Hash) -> Resul
         }
         None => (0, Frontier::new(), start, 0),
     };
-    if let Some(first) = last.filter(|last| last.found.header.first_index == 0) {
-        if first.found.header.previous_hash != start {
-            return Err(Error::new(
-                ErrorKind::Corrupt,
-                "the log's first hash is not of this log.id",
-            )
+    if let Some(first) = last.filter(|last| last.found.header.first_index == 0)
+        && first.found.header.previous_hash != start
+    {
+        return Err(Error::new(ErrorKind::Corrupt, "the log's first hash is not of this log.id")
             .at_file(IDENTITY_NAME)
             .expected(first.found.header.previous_hash, start));
-        }
     }
     Ok(End { size, frontier, last_hash, last_recorded_at, counters })
 }

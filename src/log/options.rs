@@ -1,6 +1,5 @@
 //! Options: how a log is opened. Required things in the constructor, everything else by name.
 
-use super::AuditLog;
 use super::queue::QueueFull;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::identity::Predecessor;
@@ -16,7 +15,7 @@ enum Place {
     Given(Arc<dyn Storage>),
 }
 
-/// How to open a log. Made by [`AuditLog::options`].
+/// How to open a log. Made by [`crate::AuditLog::options`].
 #[must_use = "nothing happens until open() is called"]
 pub struct Options {
     place: Place,
@@ -109,30 +108,20 @@ impl Options {
         self
     }
 
-    /// Opens the log: takes the writer lock, recovers what a crash left, and is ready to append.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Locked`] when another process writes; [`ErrorKind::NotFound`] when there is no
-    /// log and it shall not be created; [`ErrorKind::Untrusted`] for a directory others can write;
-    /// [`ErrorKind::Corrupt`] when acknowledged data is damaged, naming file, offset and index;
-    /// [`ErrorKind::UnknownVersion`], [`ErrorKind::Invalid`], [`ErrorKind::Io`].
-    ///
-    /// # Durability
-    /// What it returns with is synced: identity, first segment, and whatever recovery wrote.
-    pub fn open(self) -> Result<AuditLog> {
-        self.check()?;
-        let storage: Arc<dyn Storage> = match &self.place {
+    /// The storage the log lies on.
+    pub(crate) fn storage(&self) -> Result<Arc<dyn Storage>> {
+        Ok(match &self.place {
             Place::Given(storage) => Arc::clone(storage),
             Place::Directory(path) => Arc::new(open_directory(path, self.create)?),
-        };
-        super::open::open(storage, &self)
+        })
     }
 
     pub(crate) fn may_create(&self) -> bool {
         self.create
     }
 
-    fn check(&self) -> Result<()> {
+    /// Checks what cannot be checked by types.
+    pub(crate) fn check(&self) -> Result<()> {
         let invalid = |what: &str| Err(Error::new(ErrorKind::Invalid, what));
         if !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes) {
             return Err(Error::new(ErrorKind::Invalid, "segment size").expected(

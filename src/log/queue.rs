@@ -10,9 +10,19 @@ use super::encode::Record;
 use super::ticket::GroupCell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::group::GROUP_HEADER_LEN;
-use crate::limits::{QUEUE_BYTES_MAX, QUEUE_ENTRIES_MAX};
+use crate::format::segment::SEGMENT_HEADER_LEN;
+use crate::limits::{
+    GROUP_BODY_BYTES_MAX, GROUP_SYSTEM_RESERVE, QUEUE_BYTES_MAX, QUEUE_ENTRIES_MAX,
+};
 use crate::sync::{Arc, Condvar, Mutex};
 use std::ops::Range;
+
+/// Bytes of frames that fit one group of an empty segment, with room for the engine's own entries.
+pub(crate) fn group_body_max(segment_bytes: u64) -> usize {
+    let room = segment_bytes - (SEGMENT_HEADER_LEN + GROUP_HEADER_LEN) as u64;
+    let room = usize::try_from(room).unwrap_or(usize::MAX);
+    room.min(GROUP_BODY_BYTES_MAX) - GROUP_SYSTEM_RESERVE
+}
 
 /// What a caller gets when the queue is full.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -10,7 +10,7 @@
 //! no list, but their frames still have the numbers: a gap they account for is none. What is missing
 //! before the first result or after the last is seen here only at the very beginning of the log.
 
-use super::run::Parts;
+use super::parts::Parts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::Form;
 use crate::format::stored::StoredEntry;

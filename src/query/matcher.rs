@@ -11,8 +11,8 @@
 //! entry's own time to be read, and that is left to the caller ([`Candidate::is_timed`]).
 
 use super::Query;
+use super::parts::PartView;
 use super::plan::Plan;
-use super::run::PartView;
 use crate::error::Result;
 use crate::format::Flaw;
 use crate::format::terms::Key;

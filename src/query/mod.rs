@@ -19,6 +19,7 @@ mod cursor;
 mod gaps;
 mod matcher;
 mod on_view;
+mod parts;
 mod plan;
 mod run;
 mod tally;

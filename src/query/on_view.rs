@@ -1,6 +1,6 @@
 //! Queries on views: lends a view's parts to the query, one at a time.
 
-use super::run::{PartView, Parts};
+use super::parts::{PartView, Parts};
 use super::{Page, Plan, Query, count, count_by, find_id, for_each, run};
 use crate::entry::Field;
 use crate::error::Result;

@@ -10,8 +10,9 @@
 //! Limit, order and cursor play no part in a count; ranges do.
 
 use super::matcher::{Bits, Matcher, Timing, zone_range};
+use super::parts::{PartView, Parts};
 use super::plan::Plan;
-use super::run::{PartView, Parts, parts_in, with_matcher};
+use super::run::{parts_in, with_matcher};
 use super::{Order, Query};
 use crate::error::Result;
 use crate::format::Flaw;

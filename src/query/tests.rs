@@ -1,6 +1,6 @@
 //! Queries answer like a naive filter over all entries, however the log is cut into parts.
 
-use super::run::{PartView, Parts};
+use super::parts::{PartView, Parts};
 use super::*;
 use crate::entry::{Entry, Field};
 use crate::format::Flaw;

@@ -310,7 +310,7 @@ impl Storage for FsStorage {
             (0x6969, "nfs"),
             (0x2fc1_2fc1, "zfs"),
         ];
-        let magic = i64::from(stat.f_type);
+        let magic = stat.f_type;
         let known = names.into_iter().find(|(number, _)| *number == magic);
         known.map_or_else(|| format!("{magic:#x}"), |(_, name)| name.to_owned())
     }

@@ -1,5 +1,5 @@
 //! Does the promise in the README hold? One module per verb.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod append;
 
