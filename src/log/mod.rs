@@ -54,8 +54,9 @@ use std::path::Path;
 /// let log = AuditLog::in_memory()?;
 /// let receipt = log.append(Entry::new("tool_invocation", "did:web:a.example", Action::Allow))?;
 /// assert_eq!(log.query(&Query::new().agent("did:web:a.example"))?.entries.len(), 1);
-/// let evidence = log.prove(receipt.entry_id())?;
-/// evidence.verify(log.head().size, &log.head().root)?;
+/// let head = log.head();
+/// let proof = log.view().prove_inclusion(receipt.index(), head.size)?;
+/// proof.verify(&receipt.entry_hash(), &head.root)?;
 /// # Ok::<(), witnessmark::Error>(())
 /// ```
 #[derive(Clone)]
