@@ -2,12 +2,14 @@
 
 pub mod entry;
 pub mod error;
+pub mod export;
 pub mod format;
 pub mod hash;
 mod index;
 pub mod limits;
 mod log;
 pub mod merkle;
+pub mod proof;
 mod query;
 mod redact;
 pub mod segment;
@@ -18,6 +20,7 @@ mod view;
 
 pub use entry::{Action, Entry, Field, Outcome};
 pub use error::{Error, ErrorKind, Location, Result};
+pub use export::{entry_json, verifiable_json};
 pub use format::identity::{Identity, Predecessor};
 pub use format::stored::StoredEntry;
 pub use format::terms::Key;
@@ -26,6 +29,7 @@ pub use log::{
     RepairReport, Ticket, repair,
 };
 pub use merkle::{ConsistencyProof, InclusionProof};
+pub use proof::{ConsistencyEvidence, EntryRef, Evidence};
 pub use query::{Cursor, Order, Page, Plan, Query};
 pub use types::{Durability, EntryIndex, EventTime, Hash, TreeSize, UnixNanos};
 pub use view::{Reader, SegmentInfo, TreeHead, View};

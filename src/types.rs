@@ -163,6 +163,33 @@ impl EventTime {
     }
 }
 
+/// RFC 3339 in UTC, with no more fractional digits than needed, in groups of three. Instants
+/// beyond the years that have such a text print as `@seconds.nanoseconds`.
+impl fmt::Display for EventTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = self.nanos.min(999_999_999);
+        let Ok(whole) = jiff::Timestamp::from_second(self.seconds) else {
+            return write!(f, "@{}.{nanos:09}", self.seconds);
+        };
+        let text = whole.to_string();
+        f.write_str(text.strip_suffix('Z').unwrap_or(&text))?;
+        match nanos {
+            0 => {}
+            _ if nanos.is_multiple_of(1_000_000) => write!(f, ".{:03}", nanos / 1_000_000)?,
+            _ if nanos.is_multiple_of(1_000) => write!(f, ".{:06}", nanos / 1_000)?,
+            _ => write!(f, ".{nanos:09}")?,
+        }
+        f.write_str("Z")
+    }
+}
+
+/// RFC 3339 in UTC, as [`EventTime`] prints.
+impl fmt::Display for UnixNanos {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        EventTime::from(*self).fmt(f)
+    }
+}
+
 impl From<UnixNanos> for EventTime {
     fn from(time: UnixNanos) -> Self {
         let seconds = i64::try_from(time.0 / 1_000_000_000).unwrap_or(i64::MAX);
@@ -219,6 +246,16 @@ mod tests {
         assert_eq!(Hash::from_hex(&hash.to_hex()), Some(hash));
         assert_eq!(Hash::from_hex(&hash.to_hex()[1..]), None);
         assert_eq!(Hash::from_hex(&"zz".repeat(32)), None);
+    }
+
+    #[test]
+    fn times_print_as_utc_with_the_digits_they_need() {
+        let text = |seconds, nanos| EventTime::utc(seconds, nanos).to_string();
+        assert_eq!(text(0, 0), "1970-01-01T00:00:00Z");
+        assert_eq!(text(1_763_990_000, 120_000_000), "2025-11-24T13:13:20.120Z");
+        assert_eq!(text(-1, 1_000), "1969-12-31T23:59:59.000001Z");
+        assert_eq!(text(1, 7), "1970-01-01T00:00:01.000000007Z");
+        assert_eq!(text(i64::MIN, 5), "@-9223372036854775808.000000005");
     }
 
     #[test]

@@ -251,6 +251,34 @@ impl<'a> Frame<'a> {
         }
         .encode()
     }
+
+    /// The frame's bytes, `stored_len` of them.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut fixed = [0u8; FRAME_FIXED_LEN];
+        Filler::new(&mut fixed)
+            .put(&[self.form().byte(), self.flags, 0, 0])
+            .put(&self.stored_len.to_le_bytes())
+            .put(&self.meta_len.to_le_bytes())
+            .put(&self.data_len.to_le_bytes())
+            .put(&self.recorded_at.to_le_bytes())
+            .put(&self.agent_seq.to_le_bytes())
+            .put(&self.type_seq.to_le_bytes())
+            .put(&self.entry_hash.0);
+        let parts: [&[u8]; 4] = match &self.body {
+            Body::Whole { body_salt, meta, data: Some((data_salt, payload)) } => {
+                [*body_salt, *data_salt, meta, payload]
+            }
+            Body::Whole { body_salt, meta, data: None } => [*body_salt, meta, &[], &[]],
+            Body::DataErased { body_salt, data_hash, meta } => {
+                [*body_salt, &data_hash.0, meta, &[]]
+            }
+            Body::BodyErased { body_hash } => [&body_hash.0, &[], &[], &[]],
+        };
+        let mut bytes = fixed.to_vec();
+        parts.iter().for_each(|part| bytes.extend_from_slice(part));
+        bytes
+    }
 }
 
 fn stored_len_of(form: Form, meta_len: u32, data_len: u32) -> Result<u64, Flaw> {
@@ -456,6 +484,7 @@ mod tests {
             assert_eq!(frame.entry_hash, hash::entry(&header.encode()));
             assert_eq!(frame.payload().unwrap_or(b""), payload);
             assert_eq!(Header::decode(&header.encode()), Ok(header));
+            assert_eq!(frame.encode(), bytes);
         }
     }
 
@@ -470,7 +499,11 @@ mod tests {
             meta: b"meta",
         };
         assert_eq!(erased.header(9, &Hash([3; 32])), header.encode());
+        erased.stored_len = 72 + 16 + 32 + 4;
+        assert_eq!(Frame::decode(&erased.encode()), Ok(erased));
         erased.body = Body::BodyErased { body_hash: whole.body_hash() };
+        erased.stored_len = 72 + 32;
+        assert_eq!(Frame::decode(&erased.encode()), Ok(erased));
         assert_eq!(erased.header(9, &Hash([3; 32])), header.encode());
     }
 

@@ -34,6 +34,7 @@ use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::identity::Identity;
 use crate::format::stored::StoredEntry;
+use crate::proof::{EntryRef, Evidence};
 use crate::query::{Page, Query};
 use crate::storage::{Storage, WriterLock};
 use crate::sync::{Arc, Mutex, thread};
@@ -54,9 +55,8 @@ use std::path::Path;
 /// let log = AuditLog::in_memory()?;
 /// let receipt = log.append(Entry::new("tool_invocation", "did:web:a.example", Action::Allow))?;
 /// assert_eq!(log.query(&Query::new().agent("did:web:a.example"))?.entries.len(), 1);
-/// let head = log.head();
-/// let proof = log.view().prove_inclusion(receipt.index(), head.size)?;
-/// proof.verify(&receipt.entry_hash(), &head.root)?;
+/// let evidence = log.prove(receipt.entry_id())?;
+/// evidence.verify(log.head().size, &log.head().root)?;
 /// # Ok::<(), witnessmark::Error>(())
 /// ```
 #[derive(Clone)]
@@ -257,6 +257,15 @@ impl AuditLog {
     /// As [`View::query`].
     pub fn get_entries_by_type(&self, event_type: &str, limit: usize) -> Result<Vec<StoredEntry>> {
         Ok(self.query(&Query::new().event_type(event_type).limit(limit))?.entries)
+    }
+
+    /// Evidence that an entry, named by index or id, is in the log as it is now; it can be checked
+    /// without the log.
+    ///
+    /// # Errors
+    /// As [`View::prove`].
+    pub fn prove<'a>(&self, entry: impl Into<EntryRef<'a>>) -> Result<Evidence> {
+        self.view().prove(entry)
     }
 
     /// The log's identity.

@@ -1,0 +1,22 @@
+//! Proofs to hand out: what somebody gets who trusts neither us nor this program.
+//!
+//! ```text
+//! view + index --> Evidence            the entry, its header and salts, an inclusion proof, a root
+//! view + sizes --> ConsistencyEvidence two sizes, two roots, a consistency proof
+//! text         --> from_json --> verify(size, root)      needs no log
+//! ```
+//!
+//! Invariant: nothing is called valid without an anchor. The root that stands in the text is what
+//! its author claims; `verify` takes the size and root that the verifier knows from elsewhere.
+//! Text is hostile: it is refused or verified, and never makes this module panic.
+
+mod consistency;
+mod evidence;
+mod request;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use consistency::ConsistencyEvidence;
+pub use evidence::Evidence;
+pub use request::EntryRef;
