@@ -19,7 +19,8 @@ pub const JSON_DEPTH_MAX: usize = 128;
 /// Longest origin (log name); a signed checkpoint's cosigned message caps it at 255.
 pub const ORIGIN_BYTES_MAX: usize = 255;
 
-/// Most hashes in an inclusion or consistency proof: sizes stay below 2^63.
+/// Most hashes in an inclusion proof: sizes stay below 2^63. A consistency proof keeps to it up to
+/// 2^62 leaves and has at most one more beyond.
 pub const PROOF_HASHES_MAX: usize = 63;
 /// Largest tree size: 2^63 - 1, the common cap of the public formats.
 pub const TREE_SIZE_MAX: u64 = (1 << 63) - 1;

@@ -17,7 +17,7 @@ pub struct ConsistencyProof {
     pub old_size: TreeSize,
     /// Size of the later tree.
     pub new_size: TreeSize,
-    /// Nodes, at most 63.
+    /// Nodes, at most 63 up to a size of 2^62, and 64 beyond.
     pub hashes: Vec<Hash>,
 }
 

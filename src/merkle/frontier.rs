@@ -1,9 +1,10 @@
 //! The frontier: one perfect root per set bit of the size, largest first. All that is needed to
 //! append.
 
-use super::NodeId;
+use super::{NodeId, check_size};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash;
+use crate::limits::TREE_SIZE_MAX;
 use crate::types::{Hash, TreeSize};
 
 /// The right edge of a growing tree: at most 64 hashes.
@@ -26,8 +27,13 @@ impl Frontier {
     /// A frontier that was stored.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] when there is not one hash per set bit of `size`.
+    /// [`ErrorKind::Corrupt`] when there is not one hash per set bit of `size`, or when `size` is
+    /// beyond 2^63 - 1.
     pub fn from_parts(size: TreeSize, hashes: Vec<Hash>) -> Result<Self> {
+        if check_size(size).is_err() {
+            return Err(Error::new(ErrorKind::Corrupt, "size of a frontier")
+                .expected(format_args!("at most {TREE_SIZE_MAX}"), size));
+        }
         let wanted = size.get().count_ones() as usize;
         if hashes.len() != wanted {
             return Err(Error::new(ErrorKind::Corrupt, "hashes of a frontier")
