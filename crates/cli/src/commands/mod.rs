@@ -1,0 +1,38 @@
+//! The commands, one file each.
+//!
+//! A command is a file with `Args`, whose first doc line is its help, and
+//! `run(args, &mut Context) -> Answer`. To add one: write the file, name it in the list below.
+//! Invariant: commands do not know each other.
+
+mod append;
+mod init;
+mod root;
+mod version;
+
+use crate::context::Context;
+use crate::errors::Answer;
+use clap::Subcommand;
+
+macro_rules! commands {
+    ($($name:ident => $module:ident,)*) => {
+        /// What to do.
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum Command {
+            $($name(Box<$module::Args>),)*
+        }
+
+        /// Does it.
+        pub(crate) fn run(command: Command, context: &mut Context) -> Answer {
+            match command {
+                $(Command::$name(args) => $module::run(*args, context),)*
+            }
+        }
+    };
+}
+
+commands! {
+    Init => init,
+    Append => append,
+    Root => root,
+    Version => version,
+}
