@@ -16,6 +16,7 @@ pub mod segment;
 pub mod storage;
 mod sync;
 pub mod types;
+pub mod verify;
 mod view;
 
 pub use entry::{Action, Entry, Field, Outcome};
@@ -32,4 +33,7 @@ pub use merkle::{ConsistencyProof, InclusionProof};
 pub use proof::{ConsistencyEvidence, EntryRef, Evidence};
 pub use query::{Cursor, Order, Page, Plan, Query};
 pub use types::{Durability, EntryIndex, EventTime, Hash, TreeSize, UnixNanos};
+pub use verify::{
+    Cause, Finding, Progress, Report, Verdict, VerifyOptions, verify, verify_storage,
+};
 pub use view::{Reader, SegmentInfo, TreeHead, View};

@@ -59,6 +59,9 @@ pub const RECENT_IDS: usize = 1_000_000;
 /// A clock that falls back by less is clamped and flagged, but gets no system entry of its own.
 pub const CLOCK_REGRESSION_REPORT_NS: u64 = 10_000_000;
 
+/// Most findings one audit names; the rest are counted.
+pub const FINDINGS_MAX: usize = 10_000;
+
 /// Results of a query when no limit is given.
 pub const QUERY_LIMIT_DEFAULT: usize = 100;
 /// Entries covered by one zone (minimum and maximum time) in an index.

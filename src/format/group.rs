@@ -21,6 +21,8 @@ pub const GROUP_MAGIC: [u8; 8] = [0xff, b'W', b'M', b'G', b'R', b'P', 0xfe, 0x01
 pub const GROUP_HEADER_LEN: usize = 96;
 /// Offset of the fields `header_crc` covers.
 pub const GROUP_COVERED_OFFSET: usize = 12;
+/// Offset of the nonce.
+const GROUP_NONCE_OFFSET: usize = 16;
 
 /// A group header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -121,6 +123,15 @@ impl GroupHeader {
             return Err(Flaw::new(48, "synced size is beyond the group", wanted, found));
         }
         Ok((header, header_crc))
+    }
+
+    /// The nonce that a header claims, for whoever has lost the segment header that says it;
+    /// `None` when there are not enough bytes. To be given to [`GroupHeader::decode`].
+    #[must_use]
+    pub fn nonce_of(bytes: &[u8]) -> Option<u64> {
+        let mut c = Cursor::new(bytes);
+        c.take(GROUP_NONCE_OFFSET).ok()?;
+        c.u64().ok()
     }
 
     /// Bytes of the whole group: header, frames and padding.

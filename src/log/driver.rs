@@ -291,6 +291,13 @@ impl Driver {
         committer.sync_written().map_err(|error| self.failed(error))
     }
 
+    /// Makes everything written so far durable, and something durable vouch for it.
+    pub(crate) fn vouch(&self) -> Result<()> {
+        self.sync()?;
+        let mut committer = self.committer.lock();
+        committer.heartbeat().map_err(|error| self.failed(error))
+    }
+
     /// Refuses further entries and lets the log's own thread finish what has gathered.
     pub(crate) fn close(&self) {
         self.queue.close(Error::new(ErrorKind::Closed, "the log was closed"));

@@ -39,6 +39,7 @@ use crate::query::{Page, Query};
 use crate::storage::{Storage, WriterLock};
 use crate::sync::{Arc, Mutex, thread};
 use crate::types::EntryIndex;
+use crate::verify::{Report, VerifyOptions, verify_storage};
 use crate::view::{Catalog, Reader, TreeHead, View};
 use driver::Driver;
 use housekeeper::Housekeeper;
@@ -205,6 +206,17 @@ impl AuditLog {
     pub fn sync(&self) -> Result<TreeHead> {
         self.inner.driver.sync()?;
         Ok(self.head())
+    }
+
+    /// Audits the log's files, as [`crate::verify()`] does, up to what was appended before the call.
+    ///
+    /// Reads every byte of the log; appending goes on meanwhile.
+    ///
+    /// # Errors
+    /// As [`AuditLog::sync`] and [`crate::verify()`]; damage is not an error but in the report.
+    pub fn verify_integrity(&self) -> Result<Report> {
+        self.inner.driver.vouch()?;
+        verify_storage(&*self.inner.storage, &VerifyOptions::default())
     }
 
     /// Size and root of what is durable.

@@ -1,0 +1,260 @@
+//! The auditor: do these bytes say one consistent thing, and if not, which byte does not?
+//!
+//! ```text
+//! survey --tasks--> segment | segment | segment      on all cores, each apart from the others
+//!                      \        |        /
+//!                       join, in order --> erasures, anchor --> report
+//! ```
+//!
+//! Everything is derived again from the bytes of the log: checksums, hashes, chain, tree, clocks,
+//! sequence numbers, footers, and the side files, which are built anew and compared.
+//!
+//! Invariants: nothing is written and nothing is mapped; what is hashed is what is parsed; no
+//! length, count or index in a file is believed before it was checked; no room that writes the log
+//! can be named from here, so none can be believed by accident. Whatever is found is reported and
+//! the audit goes on behind it.
+//!
+//! Deliberately absent: repair, and judging payloads beyond their bytes.
+
+mod derived;
+mod erasure;
+mod group;
+mod join;
+mod live;
+mod pieces;
+mod report;
+mod seal;
+mod search;
+mod segment;
+mod side;
+mod stray;
+mod survey;
+mod tree;
+mod walk;
+
+pub use report::{Cause, Finding, Report, Verdict};
+
+use crate::error::Result;
+use crate::hash;
+use crate::storage::{FsStorage, Storage};
+use crate::sync::{Condvar, Mutex, thread};
+use crate::types::{Hash, TreeSize};
+use join::Joined;
+use pieces::Meter;
+use segment::{Audit, Outcome, Task};
+use std::collections::BTreeMap;
+use std::path::Path;
+use survey::Survey;
+
+/// Called now and then with the bytes read so far and the bytes to read, from any thread.
+pub type Progress = Box<dyn Fn(u64, u64) + Send + Sync>;
+
+/// How to audit.
+#[derive(Default)]
+#[non_exhaustive]
+pub struct VerifyOptions {
+    /// Threads to use; 0, the default, means one per core.
+    pub threads: usize,
+    /// A size and the root the log had at that size, known from elsewhere: a checkpoint, a receipt,
+    /// an earlier report. Without one, a log that was rewritten as a whole looks intact.
+    pub against: Option<(TreeSize, Hash)>,
+    /// Who wants to know how far it is.
+    pub progress: Option<Progress>,
+}
+
+impl VerifyOptions {
+    /// The defaults: every core, no anchor, nobody told.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the number of threads; 0 means one per core.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Holds the log against a root it had at a size.
+    #[must_use]
+    pub fn against(mut self, size: TreeSize, root: Hash) -> Self {
+        self.against = Some((size, root));
+        self
+    }
+
+    /// Tells how far it is: bytes read, bytes to read.
+    #[must_use]
+    pub fn progress(mut self, tell: impl Fn(u64, u64) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Box::new(tell));
+        self
+    }
+}
+
+impl std::fmt::Debug for VerifyOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VerifyOptions")
+            .field("threads", &self.threads)
+            .field("against", &self.against)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Audits the log in this directory: a log at rest, a copy, or one that is being written.
+///
+/// Reads every byte of log and side files once. What is wrong with the log is in the report and not
+/// an error.
+///
+/// # Errors
+/// [`crate::ErrorKind::NotFound`] and [`crate::ErrorKind::Io`] when the directory cannot be opened
+/// or listed; [`crate::ErrorKind::TooLarge`] when it holds more than a million segments.
+///
+/// # Example
+/// ```
+/// use witnessmark::{AuditLog, Entry, Verdict, VerifyOptions, verify};
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let dir = dir.path().join("log");
+/// let log = AuditLog::open(&dir)?;
+/// log.append(Entry::new("tool_invocation", "did:web:a.example", "allow"))?;
+/// let head = log.close()?;
+/// let report = verify(&dir, &VerifyOptions::new().against(head.size, head.root))?;
+/// assert_eq!((report.verdict, report.exit_code()), (Verdict::Intact, 0));
+/// assert_eq!(report.root, Some(head.root));
+/// # Ok::<(), witnessmark::Error>(())
+/// ```
+///
+/// # Source
+/// FORMAT.md, sections 10 and 11.
+pub fn verify(dir: impl AsRef<Path>, options: &VerifyOptions) -> Result<Report> {
+    verify_storage(&FsStorage::open_reader(dir.as_ref())?, options)
+}
+
+/// As [`verify`], on any storage.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_storage(storage: &dyn Storage, options: &VerifyOptions) -> Result<Report> {
+    let anchor = options.against.map(|(size, _)| size);
+    let survey = Survey::of(storage, anchor.unwrap_or_default())?;
+    let meter = Meter::new(survey.bytes, options.progress.as_deref());
+    let audit = Audit { storage, anchor, is_live: survey.is_live, meter: &meter };
+    let log_start = survey.identity.as_ref().map(|(_, bytes)| hash::log_start(bytes));
+    let log_id = survey.identity.as_ref().map(|(identity, _)| identity.log_id);
+    let mut joined = Joined::new(log_start, log_id);
+    survey.findings.iter().cloned().for_each(|finding| joined.report(finding));
+    run(&audit, &survey.tasks, threads(options, survey.tasks.len()), &mut joined);
+    let erased = joined.check_erasures();
+    check_anchor(options.against, &mut joined);
+    let mut notes = survey.notes;
+    notes.append(&mut joined.notes);
+    if joined.unvouched > 0 {
+        notes.push(format!(
+            "the last {} entries are whole, but nothing vouches for them yet",
+            joined.unvouched
+        ));
+    }
+    Ok(Report {
+        verdict: Report::judge(&joined.findings, erased),
+        identity: survey.identity.map(|(identity, _)| identity),
+        entries: joined.entries,
+        size: TreeSize::new(joined.size),
+        root: joined.root,
+        segments: survey.tasks.len() as u64,
+        bytes: meter.done(),
+        unvouched: joined.unvouched,
+        erased,
+        is_live: survey.is_live,
+        findings: joined.findings,
+        findings_left_out: joined.left_out,
+        notes,
+        not_covered: joined.not_covered,
+    })
+}
+
+fn threads(options: &VerifyOptions, tasks: usize) -> usize {
+    let wanted = match options.threads {
+        0 => thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        threads => threads,
+    };
+    wanted.min(tasks)
+}
+
+/// What the threads share: which segment is next, and what waits to be joined.
+#[derive(Default)]
+struct Board {
+    next: usize,
+    joined: usize,
+    done: BTreeMap<usize, Outcome>,
+}
+
+/// Checks segments on several threads and joins them in order on this one.
+fn run(audit: &Audit<'_>, tasks: &[Task], threads: usize, joined: &mut Joined) {
+    let board = Mutex::new(Board::default());
+    let changed = Condvar::new();
+    let work = || {
+        loop {
+            let mut state = board.lock();
+            let at = state.next;
+            let Some(task) = tasks.get(at) else { return };
+            state.next += 1;
+            // Outcomes that wait hold names and counters: not too many of them.
+            while at > state.joined + 2 * threads {
+                changed.wait(&mut state);
+            }
+            drop(state);
+            let outcome = segment::check(audit, task, None);
+            board.lock().done.insert(at, outcome);
+            changed.notify_all();
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(work);
+        }
+        for (at, task) in tasks.iter().enumerate() {
+            let outcome = {
+                let mut state = board.lock();
+                loop {
+                    match state.done.remove(&at) {
+                        Some(outcome) => break outcome,
+                        None => changed.wait(&mut state),
+                    }
+                }
+            };
+            joined.take(audit, task, outcome);
+            board.lock().joined = at + 1;
+            changed.notify_all();
+        }
+    });
+}
+
+/// Holds the log against a root that is known from elsewhere.
+fn check_anchor(against: Option<(TreeSize, Hash)>, joined: &mut Joined) {
+    let Some((size, root)) = against else {
+        let what = "any outside anchor: without a root from elsewhere, a log that was rewritten as \
+                    a whole, or cut at its end, looks intact";
+        joined.not_covered.push(what.to_owned());
+        return;
+    };
+    if size.get() > joined.size {
+        let what = "the log is shorter than the size asked for";
+        let finding = Finding::new(Cause::Truncated, "", what).entry(joined.size);
+        joined.report(finding.expected(size, joined.size));
+        return;
+    }
+    let found = match size.get() {
+        0 => Some(hash::empty_root()),
+        _ => joined.root_at_anchor,
+    };
+    match found {
+        Some(found) if found == root => {}
+        Some(found) => {
+            let what = format!("the root at size {size} is not the one asked for");
+            let finding = Finding::new(Cause::Forked, "", what);
+            joined.report(finding.expected(root, found));
+        }
+        None => {
+            joined.not_covered.push(format!("the root at size {size}, since entries are damaged"));
+        }
+    }
+}

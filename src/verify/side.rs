@@ -1,0 +1,143 @@
+//! Side files against the log: the file that must be there is built anew and compared.
+//!
+//! | file | digest | names this segment and version | contents | it is |
+//! |---|---|---|---|---|
+//! | missing, or unreadable | | | | a note: caches are made again |
+//! | there | wrong | | | a note: readers see the digest and make it again |
+//! | there | right | no | | a note: from another generation or version; readers refuse it |
+//! | there | right | yes | as derived | right |
+//! | there | right | yes | others | `index_mismatch`: a lie that readers would believe |
+//!
+//! Files of any length are compared piece by piece; no length in them is believed.
+
+use super::group::State;
+use super::pieces::Meter;
+use super::report::{Cause, Finding};
+use crate::error::{ErrorKind, Result};
+use crate::format::side::{self, SIDE_DIGEST_LEN, Subject};
+use crate::format::{index_name, nodes_name};
+use crate::hash::SealHasher;
+use crate::storage::{Access, Storage};
+use crate::types::hex;
+
+/// Bytes from the beginning that say whose side file it is: everything before the section lengths.
+const SUBJECT_END: u64 = (side::SECTIONS_OFFSET - 4 * side::SECTIONS) as u64;
+const PIECE_BYTES: usize = 256 << 10;
+
+/// What came of the two files.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) findings: Vec<Finding>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Compares both side files of a sealed segment whose every entry was right.
+pub(super) fn check(
+    storage: &dyn Storage,
+    meter: &Meter<'_>,
+    has_nodes: bool,
+    subject: &Subject,
+    state: &mut State,
+) -> Found {
+    let mut found = Found::default();
+    let first_index = subject.first_index;
+    let nodes = std::mem::take(&mut state.derived.nodes);
+    let is_whole = nodes.len() as u64 == side::node_count(first_index, subject.count);
+    let nodes = (has_nodes && is_whole).then(|| side::encode_nodes(subject, &nodes));
+    let index = state.derived.index_file(subject);
+    for (name, wanted) in [(nodes_name(first_index), nodes), (index_name(first_index), index)] {
+        let Some(wanted) = wanted else {
+            found.notes.push(format!("{name} is missing; it can be made again"));
+            continue;
+        };
+        let compared = compare(storage, meter, &name, &wanted);
+        match compared {
+            Ok(None) => {}
+            Ok(Some(Difference::Digest)) => {
+                found.notes.push(format!("{name} is damaged; it can be made again"));
+            }
+            Ok(Some(Difference::Subject(at))) => found.notes.push(format!(
+                "{name} is about another version of its segment (byte {at}); it can be made again"
+            )),
+            Ok(Some(Difference::Contents { at, wanted, found: there })) => {
+                let what = "a side file with a right digest does not say what the log says";
+                let finding = Finding::new(Cause::IndexMismatch, &name, what).at(at);
+                found.findings.push(finding.expected(wanted, there));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                found.notes.push(format!("{name} is missing; it can be made again"));
+            }
+            Err(error) => found.notes.push(format!("{name} cannot be read: {error}")),
+        }
+    }
+    found
+}
+
+enum Difference {
+    Digest,
+    Subject(u64),
+    Contents { at: u64, wanted: String, found: String },
+}
+
+fn compare(
+    storage: &dyn Storage,
+    meter: &Meter<'_>,
+    name: &str,
+    wanted: &[u8],
+) -> Result<Option<Difference>> {
+    let file = storage.open(name, Access::Read)?;
+    let len = file.len()?;
+    let Some(digest_at) = len.checked_sub(SIDE_DIGEST_LEN as u64) else {
+        return Ok(Some(Difference::Digest));
+    };
+    let mut buffer = vec![0u8; PIECE_BYTES];
+    let (mut hasher, mut at) = (SealHasher::new(), 0u64);
+    let mut first_difference = (len != wanted.len() as u64).then_some(len.min(wanted.len() as u64));
+    while at < digest_at {
+        let left = usize::try_from(digest_at - at).unwrap_or(usize::MAX).min(buffer.len());
+        let room = buffer.get_mut(..left).unwrap_or_default();
+        let read = file.read_at(room, at)?;
+        if read == 0 {
+            return Ok(Some(Difference::Digest));
+        }
+        let piece = room.get(..read).unwrap_or_default();
+        hasher.update(piece);
+        if let Some(differs) = difference(wanted, piece, at)
+            && first_difference.is_none_or(|first| differs < first)
+        {
+            first_difference = Some(differs);
+        }
+        at += read as u64;
+        meter.add(read as u64);
+    }
+    let mut digest = [0u8; SIDE_DIGEST_LEN];
+    file.read_exact_at(&mut digest, digest_at)?;
+    meter.add(SIDE_DIGEST_LEN as u64);
+    if hasher.finish().0 != digest {
+        return Ok(Some(Difference::Digest));
+    }
+    Ok(match first_difference {
+        None => None,
+        Some(at) if at < SUBJECT_END => Some(Difference::Subject(at)),
+        Some(at) => {
+            let mut there = [0u8; 8];
+            let read = file.read_at(&mut there, at)?;
+            let from = usize::try_from(at).unwrap_or(usize::MAX);
+            let wanted = wanted.get(from..).unwrap_or_default();
+            let found = hex(there.get(..read).unwrap_or_default());
+            Some(Difference::Contents { at, wanted: hex(wanted.get(..8).unwrap_or(wanted)), found })
+        }
+    })
+}
+
+/// Offset of the first byte of `piece`, which lies at `at`, that is not the wanted one.
+fn difference(wanted: &[u8], piece: &[u8], at: u64) -> Option<u64> {
+    let from = usize::try_from(at).unwrap_or(usize::MAX);
+    let wanted = wanted.get(from..).unwrap_or_default();
+    let wanted = wanted.get(..piece.len()).unwrap_or(wanted);
+    if wanted == piece {
+        return None;
+    }
+    let same = wanted.iter().zip(piece).take_while(|(a, b)| a == b).count();
+    Some(at + same as u64)
+}

@@ -1,0 +1,174 @@
+//! The survey: which files there are, whose log they say they are, and who is writing.
+
+use super::live;
+use super::report::{Cause, Finding};
+use super::segment::Task;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::footer::Footer;
+use crate::format::identity::{IDENTITY_LEN_MAX, Identity};
+use crate::format::{
+    IDENTITY_NAME, SPARE_NAME, UNKNOWN_VERSION, parse_name, parse_segment_name, segment_name,
+};
+use crate::limits::{SEGMENTS_MAX, TREE_SIZE_MAX};
+use crate::storage::{Access, DirEntry, FileKind, Storage};
+use crate::types::TreeSize;
+use std::collections::BTreeSet;
+
+const LOCK_NAME: &str = "log.lock";
+/// Times the directory is listed again because the last segment was sealed meanwhile.
+const LISTINGS_MAX: usize = 5;
+
+/// What is there.
+pub(super) struct Survey {
+    /// Its values and its bytes.
+    pub(super) identity: Option<(Identity, Vec<u8>)>,
+    pub(super) tasks: Vec<Task>,
+    /// Bytes to read.
+    pub(super) bytes: u64,
+    pub(super) is_live: bool,
+    pub(super) findings: Vec<Finding>,
+    pub(super) notes: Vec<String>,
+}
+
+impl Survey {
+    pub(super) fn of(storage: &dyn Storage, anchor: TreeSize) -> Result<Self> {
+        let mut findings = Vec::new();
+        let mut notes = storage.trust_notes();
+        let identity = read_identity(storage, &mut findings);
+        // Whether somebody writes is asked first: a writer that comes later only adds.
+        let is_live = storage.writer_present();
+        let mut files = storage.list()?;
+        let mut tasks = tasks(&files)?;
+        if is_live {
+            notes.push("a writer is at work: only what it has synced was judged".to_owned());
+            for _ in 0..LISTINGS_MAX {
+                let Some(last) = tasks.last_mut() else { break };
+                last.live_end = live_end(storage, last.first_index, anchor).unwrap_or(None);
+                if last.live_end.is_some() {
+                    break;
+                }
+                files = storage.list()?;
+                tasks = self::tasks(&files)?;
+            }
+        }
+        if tasks.is_empty() && identity.is_some() {
+            notes
+                .push("there is no segment: an empty log, or one that lost all of them".to_owned());
+        }
+        note_files(&files, &tasks, &mut findings, &mut notes);
+        let is_read = |name: &str| {
+            let stem = parse_segment_name(name)
+                .or_else(|| parse_name(name, ".nodes"))
+                .or_else(|| parse_name(name, ".index"));
+            stem.is_some_and(|first| tasks.binary_search_by_key(&first, |t| t.first_index).is_ok())
+        };
+        let bytes = files.iter().filter(|file| is_read(&file.name)).map(|file| file.len).sum();
+        Ok(Self { identity, tasks, bytes, is_live, findings, notes })
+    }
+}
+
+fn read_identity(
+    storage: &dyn Storage,
+    findings: &mut Vec<Finding>,
+) -> Option<(Identity, Vec<u8>)> {
+    let read = || -> Result<Option<Vec<u8>>> {
+        let file = storage.open(IDENTITY_NAME, Access::Read)?;
+        let mut bytes = vec![0u8; IDENTITY_LEN_MAX + 1];
+        let len = file.read_at(&mut bytes, 0)?;
+        bytes.truncate(len);
+        Ok((len <= IDENTITY_LEN_MAX).then_some(bytes))
+    };
+    let bytes = match read() {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => {
+            let finding = Finding::new(Cause::BadIdentity, IDENTITY_NAME, "length of the identity");
+            let most = format!("at most {IDENTITY_LEN_MAX} bytes");
+            findings.push(finding.expected(most, "more"));
+            return None;
+        }
+        Err(error) => {
+            let finding = Finding::new(Cause::Unreadable, IDENTITY_NAME, error.message());
+            findings.push(finding);
+            return None;
+        }
+    };
+    match Identity::decode(&bytes) {
+        Ok(identity) => Some((identity, bytes)),
+        Err(flaw) => {
+            let is_new = flaw.what == UNKNOWN_VERSION;
+            let cause = if is_new { Cause::UnknownVersion } else { Cause::BadIdentity };
+            findings.push(Finding::of(cause, IDENTITY_NAME, flaw, 0));
+            None
+        }
+    }
+}
+
+fn tasks(files: &[DirEntry]) -> Result<Vec<Task>> {
+    let first_of = |file: &DirEntry| {
+        parse_segment_name(&file.name).filter(|first_index| *first_index <= TREE_SIZE_MAX)
+    };
+    let firsts: BTreeSet<u64> = files.iter().filter_map(first_of).collect();
+    if firsts.len() > SEGMENTS_MAX {
+        return Err(Error::new(ErrorKind::TooLarge, "too many segments")
+            .expected(format_args!("at most {SEGMENTS_MAX}"), firsts.len()));
+    }
+    let with = |extension: &str| -> BTreeSet<u64> {
+        files.iter().filter_map(|file| parse_name(&file.name, extension)).collect()
+    };
+    let (nodes, indexes) = (with(".nodes"), with(".index"));
+    let mut next = firsts.iter().skip(1).copied();
+    let count = firsts.len();
+    let task = |(at, first_index): (usize, &u64)| Task {
+        first_index: *first_index,
+        next: next.next(),
+        is_before_last: at + 2 == count,
+        live_end: None,
+        has_nodes: nodes.contains(first_index),
+        has_index: indexes.contains(first_index),
+    };
+    Ok(firsts.iter().enumerate().map(task).collect())
+}
+
+/// How far a segment that is being written may be judged; `None` when it is sealed already.
+fn live_end(storage: &dyn Storage, first_index: u64, anchor: TreeSize) -> Result<Option<u64>> {
+    let file = storage.open(&segment_name(first_index), Access::Read)?;
+    let len = file.len()?;
+    let mut last16 = [0u8; 16];
+    let is_sealed = match len.checked_sub(16) {
+        Some(at) if file.read_at(&mut last16, at)? == last16.len() => {
+            Footer::len_from_tail(&last16, len).is_some()
+        }
+        _ => false,
+    };
+    if is_sealed { Ok(None) } else { live::synced_end(&file, anchor.get()) }
+}
+
+/// Says which files are not part of the log, and which of its files are not files.
+fn note_files(
+    files: &[DirEntry],
+    tasks: &[Task],
+    findings: &mut Vec<Finding>,
+    notes: &mut Vec<String>,
+) {
+    let is_segment = |first: u64| tasks.binary_search_by_key(&first, |t| t.first_index).is_ok();
+    let last = tasks.last().map(|task| task.first_index);
+    for DirEntry { name, kind, .. } in files {
+        let side = parse_name(name, ".nodes").or_else(|| parse_name(name, ".index"));
+        if let Some(first_index) = parse_segment_name(name).filter(|first| is_segment(*first)) {
+            if *kind != FileKind::Regular {
+                let finding = Finding::new(Cause::Unreadable, name, "a segment must be a file");
+                findings.push(finding.entry(first_index));
+            }
+        } else if let Some(first_index) = side {
+            if !is_segment(first_index) || last == Some(first_index) {
+                notes.push(format!("{name} belongs to no sealed segment"));
+            }
+        } else if name.starts_with("quarantine-") {
+            notes.push(format!("{name} holds bytes that a recovery set aside"));
+        } else if name.ends_with(".tmp") && name != SPARE_NAME {
+            notes.push(format!("{name} was left behind by an interrupted writer"));
+        } else if ![IDENTITY_NAME, LOCK_NAME, SPARE_NAME].contains(&name.as_str()) {
+            notes.push(format!("{name} is not part of the log"));
+        }
+    }
+}
