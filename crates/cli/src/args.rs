@@ -33,7 +33,7 @@ wmark opens no network connection and sends no telemetry.";
 
 /// A tamper-evident, append-only audit log for AI agents.
 #[derive(Debug, Parser)]
-#[command(name = "wmark", version, about, after_help = EXIT_CODES)]
+#[command(name = "wmark", version, after_help = EXIT_CODES)]
 #[command(arg_required_else_help = true, subcommand_required = true, propagate_version = false)]
 #[command(max_term_width = 100, disable_help_subcommand = false)]
 pub(crate) struct Cli {

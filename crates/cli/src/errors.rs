@@ -20,8 +20,6 @@ use witnessmark::ErrorKind;
 pub(crate) const DONE: Exit = Exit(0);
 /// A negative verdict, proved.
 pub(crate) const NEGATIVE: Exit = Exit(1);
-/// Part of the data could not be verified.
-pub(crate) const PARTIAL: Exit = Exit(4);
 
 /// Wrong usage.
 pub(crate) const USAGE: u8 = 2;
@@ -121,6 +119,12 @@ impl Failure {
         let text = serde_json::to_string(&line).unwrap_or_default();
         let _ = writeln!(std::io::stderr(), "{}", Clean::json(&text));
         ExitCode::from(inner.code)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
     }
 }
 

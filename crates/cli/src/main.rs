@@ -3,21 +3,22 @@
 //! ```text
 //! args --> commands/NAME.rs --> library
 //!              |     \--> output (stdout: data, stderr: talk), errors (exit codes)
-//!              \--> time, escape, table, progress, atomic, interrupt
+//!              \--> filters, entries, time, escape, table, anchor, progress, atomic, interrupt
 //! ```
 //!
 //! One file per command, in [`commands`]; what they have in common stands beside it, one file per
 //! question. Invariant: stdout carries data and nothing else, and the exit code carries the
 //! verdict. Not here: anything about the log's bytes; that is the library's.
 
-#![expect(dead_code, reason = "these rooms are built before the commands that use all of them")]
-
+mod anchor;
 mod args;
 mod atomic;
 mod commands;
 mod context;
+mod entries;
 mod errors;
 mod escape;
+mod filters;
 mod interrupt;
 mod output;
 mod progress;

@@ -140,6 +140,11 @@ impl Output {
         }
     }
 
+    /// What `--explain` asked for; shown even with `--quiet`.
+    pub(crate) fn explain(&mut self, line: impl fmt::Display) {
+        self.talk(format_args!("{line}"));
+    }
+
     /// Why the command ends early, and what to do next. Both are escaped here.
     pub(crate) fn error(&mut self, message: &str, hint: Option<&str>) {
         self.talk(format_args!("{} {}", paint(BAD, "error:"), Clean::text(message)));

@@ -1,5 +1,6 @@
 //! `wmark init`: creates a log.
 
+use crate::anchor::parse_head;
 use crate::context::{Context, no_log};
 use crate::errors::{Answer, DONE, Failure, USAGE};
 use crate::escape::Clean;
@@ -61,14 +62,6 @@ fn parse_bytes(text: &str) -> Result<u64, String> {
     count.checked_mul(factor).ok_or_else(|| "too large".to_owned())
 }
 
-/// A root and a size, `HEX@N`.
-pub(crate) fn parse_head(text: &str) -> Result<(Hash, u64), String> {
-    let wanted = || "64 hex digits, @ and a number are wanted".to_owned();
-    let (root, size) = text.split_once('@').ok_or_else(wanted)?;
-    let root = Hash::from_hex(root).ok_or_else(wanted)?;
-    Ok((root, size.parse().map_err(|_| wanted())?))
-}
-
 pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
     let dir = args.dir.unwrap_or_else(|| context.global.log.clone());
     match Reader::open(&dir) {
@@ -122,15 +115,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_heads_are_read_or_refused() {
+    fn sizes_are_read_or_refused() {
         assert_eq!(parse_bytes("64MiB"), Ok(64 << 20));
         assert_eq!(parse_bytes("50 MB"), Ok(50_000_000));
         assert_eq!(parse_bytes("65536"), Ok(65536));
         for text in ["", "MiB", "1 parsec", "99999999999999GiB", "-1"] {
             assert!(parse_bytes(text).is_err(), "{text}");
         }
-        let hex = "ab".repeat(32);
-        assert_eq!(parse_head(&format!("{hex}@7")), Ok((Hash([0xab; 32]), 7)));
-        assert!(parse_head(&hex).is_err() && parse_head("ab@7").is_err());
     }
 }

@@ -5,8 +5,21 @@
 //! Invariant: commands do not know each other.
 
 mod append;
+mod completions;
+mod doctor;
+mod export;
+mod get;
 mod init;
+mod man;
+mod prove;
+mod prove_consistency;
+mod query;
+mod repair;
 mod root;
+mod segments;
+mod stats;
+mod tail;
+mod verify_proof;
 mod version;
 
 use crate::context::Context;
@@ -33,6 +46,19 @@ macro_rules! commands {
 commands! {
     Init => init,
     Append => append,
+    Query => query,
+    Get => get,
+    Tail => tail,
+    Stats => stats,
+    Segments => segments,
     Root => root,
+    Prove => prove,
+    ProveConsistency => prove_consistency,
+    VerifyProof => verify_proof,
+    Export => export,
+    Repair => repair,
+    Doctor => doctor,
+    Completions => completions,
+    Man => man,
     Version => version,
 }
