@@ -4,6 +4,8 @@
 //! stderr. No test depends on a terminal: that stdout and stderr are pipes here is part of what is
 //! tested.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
 mod codes;
 mod proofs;
 mod reading;
