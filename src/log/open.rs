@@ -62,25 +62,43 @@ impl Options {
     pub fn open(self) -> Result<AuditLog> {
         self.check()?;
         let storage = self.storage()?;
+        // Before anything is touched: a directory that is not ours gets no lock file either.
+        check_is_log_or_may_become_one(&*storage, &self)?;
         let lock = storage.lock_writer()?;
         let identity = load_or_create_identity(&*storage, &self)?;
-        let mut loaded = load(&storage, &identity.log_id)?;
-        let start = hash::log_start(&identity.encode());
+        // A name that a process before us gave and did not live to sync is in the cache only.
+        storage.sync_dir()?;
+        let mut loaded = load(&storage, &identity)?;
         let counters = std::mem::take(&mut loaded.counters);
-        let end = end_of_log(loaded.unsealed.last(), counters, start)?;
+        let end = end_of_log(loaded.unsealed.last(), counters, start_of(&identity));
         let report = loaded.report.take();
-        let mut committer = start_writing(storage, &self, &identity, loaded, end)?;
-        if let Some(report) = &report {
-            log_recovery(&mut committer, report)?;
+        let catalog = catalog_of(&mut loaded, &end);
+        let housekeeper = Housekeeper::start(Arc::clone(&storage), Arc::clone(&catalog))?;
+        let started = Writing { storage, options: &self, identity: &identity, catalog }
+            .start(&housekeeper, loaded, end)
+            .and_then(|mut committer| {
+                log_recoveries(&mut committer, report.as_ref())?;
+                Ok(Driver::new(committer, &self))
+            });
+        match started {
+            Ok(driver) => AuditLog::start(driver, identity, lock, report),
+            Err(error) => {
+                // Nothing may still write when the lock is released.
+                housekeeper.stop();
+                Err(error)
+            }
         }
-        let driver = Driver::new(committer, &self);
-        AuditLog::start(driver, identity, lock, report)
     }
 }
 
+fn start_of(identity: &Identity) -> Hash {
+    hash::log_start(&identity.encode())
+}
+
 /// Reads every segment's ends, scans those without a footer, and recovers the last.
-fn load(storage: &Arc<dyn Storage>, log_id: &[u8; 32]) -> Result<Loaded> {
-    let found = set::load(&**storage, log_id)?;
+fn load(storage: &Arc<dyn Storage>, identity: &Identity) -> Result<Loaded> {
+    let found = set::load(&**storage, &identity.log_id)?;
+    check_start(found.first(), start_of(identity))?;
     let mut loaded = Loaded {
         parts: Vec::with_capacity(found.len()),
         unsealed: Vec::new(),
@@ -90,12 +108,16 @@ fn load(storage: &Arc<dyn Storage>, log_id: &[u8; 32]) -> Result<Loaded> {
         report: None,
     };
     let mut following = found.iter().skip(1);
-    for segment in &found {
-        let next = following.next().map(|next| next.header.first_index);
+    let before_last = found.len().checked_sub(2);
+    for (position, segment) in found.iter().enumerate() {
+        let next = following.next();
         loaded.bytes += segment.len;
         match &segment.footer {
             Some(footer) => {
                 recover::check_has_successor(segment, next.is_none())?;
+                if Some(position) == before_last {
+                    recover::write_footer_again(&**storage, segment, footer.data_end)?;
+                }
                 loaded.counters.take(footer);
                 let part = Sealed::new(Arc::clone(storage), segment.header.clone(), footer);
                 loaded.parts.push(Arc::new(Part::sealed(part)));
@@ -110,14 +132,16 @@ fn load(storage: &Arc<dyn Storage>, log_id: &[u8; 32]) -> Result<Loaded> {
 fn load_unsealed(
     storage: &dyn Storage,
     segment: &Found,
-    next: Option<u64>,
+    next: Option<&Found>,
     loaded: &mut Loaded,
 ) -> Result<()> {
-    let place = next.map_or(Place::Last, Place::Followed);
+    let place = next.map_or(Place::Last, |next| Place::Followed(next.header.first_index));
     let (one, report) = open_unsealed(storage, segment, place, &mut loaded.counters)?;
     let growing = Growing::new(segment.header.clone(), Arc::clone(&one.file))?;
-    if next.is_some() {
-        growing.finish(one.scan.end);
+    if let Some(next) = next {
+        let Scan { last_hash, frontier, last_recorded_at, end, .. } = &one.scan;
+        set::check_continues(&next.header, *last_hash, frontier.root(), *last_recorded_at)?;
+        growing.finish(*end);
     }
     loaded.parts.push(Arc::new(Part::growing(growing)));
     loaded.report = loaded.report.take().or(report);
@@ -125,61 +149,93 @@ fn load_unsealed(
     Ok(())
 }
 
-/// Starts the housekeeper, gives it what was left to do, and takes over the end of the log.
-fn start_writing(
-    storage: Arc<dyn Storage>,
-    options: &Options,
-    identity: &Identity,
-    mut loaded: Loaded,
-    end: End,
-) -> Result<Committer> {
+/// What can be read right away.
+fn catalog_of(loaded: &mut Loaded, end: &End) -> Arc<Catalog> {
     let last_end = loaded.unsealed.last().map(|last| last.scan.end);
     let published = Published {
         size: TreeSize::new(end.size),
         root: end.frontier.root(),
         end_offset: last_end.unwrap_or(SEGMENT_HEADER_LEN as u64),
     };
-    let catalog = Arc::new(Catalog::new(std::mem::take(&mut loaded.parts), published));
-    let housekeeper = Housekeeper::start(Arc::clone(&storage), Arc::clone(&catalog))?;
-    let fixed = Arc::new(Fixed {
-        clock: Arc::clone(&options.clock),
-        catalog: Arc::clone(&catalog),
-        housekeeper: Arc::clone(&housekeeper),
-        log_id: identity.log_id,
-        segment_bytes: options.segment_bytes,
-        align: options.align,
-        pid: std::process::id(),
-        storage,
-    });
-    let last = loaded.unsealed.pop();
-    for before in &loaded.unsealed {
-        housekeeper.send(Job::Seal {
-            first_index: before.found.header.first_index,
-            file: Arc::clone(&before.file),
-            data_end: before.scan.end,
+    Arc::new(Catalog::new(std::mem::take(&mut loaded.parts), published))
+}
+
+/// What is needed to begin to write.
+struct Writing<'a> {
+    storage: Arc<dyn Storage>,
+    options: &'a Options,
+    identity: &'a Identity,
+    catalog: Arc<Catalog>,
+}
+
+impl Writing<'_> {
+    /// Gives the housekeeper what was left to do, and takes over the end of the log.
+    fn start(
+        self,
+        housekeeper: &Arc<Housekeeper>,
+        mut loaded: Loaded,
+        end: End,
+    ) -> Result<Committer> {
+        let Self { storage, options, identity, catalog } = self;
+        let fixed = Arc::new(Fixed {
+            clock: Arc::clone(&options.clock),
+            catalog: Arc::clone(&catalog),
+            housekeeper: Arc::clone(housekeeper),
+            log_id: identity.log_id,
+            segment_bytes: options.segment_bytes,
+            align: options.align,
+            pid: std::process::id(),
+            storage,
         });
-    }
-    for first_index in &loaded.sealed {
-        housekeeper.send(Job::SideFiles { first_index: *first_index });
-    }
-    let (active, is_unvouched) = match last {
-        Some(last) => continue_segment(last),
-        None => {
-            let active = first_segment(&fixed, &end)?;
-            catalog.push_growing(&active.header, Arc::clone(&active.file), 0)?;
-            (active, false)
+        let last = loaded.unsealed.pop();
+        for before in &loaded.unsealed {
+            housekeeper.send(Job::Seal {
+                first_index: before.found.header.first_index,
+                file: Arc::clone(&before.file),
+                data_end: before.scan.end,
+            });
         }
-    };
-    Ok(Committer {
-        fixed,
-        synced_size: end.size,
-        active,
-        end,
-        recent: super::recent::RecentIds::default(),
-        is_unvouched,
-        bytes_written: loaded.bytes,
-        regressed: false,
-    })
+        for first_index in &loaded.sealed {
+            housekeeper.send(Job::SideFiles { first_index: *first_index });
+        }
+        let (active, is_unvouched) = match last {
+            Some(last) => continue_segment(last),
+            None => {
+                let active = first_segment(&fixed, &end)?;
+                catalog.push_growing(&active.header, Arc::clone(&active.file), 0)?;
+                (active, false)
+            }
+        };
+        Ok(Committer {
+            fixed,
+            synced_size: end.size,
+            active,
+            end,
+            recent: super::recent::RecentIds::default(),
+            is_unvouched,
+            bytes_written: loaded.bytes,
+            regressed: false,
+        })
+    }
+}
+
+/// Refuses what is neither a log nor an empty place where one may be created.
+fn check_is_log_or_may_become_one(storage: &dyn Storage, options: &Options) -> Result<()> {
+    match storage.open(IDENTITY_NAME, Access::Read) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        // Whatever is wrong with it is told when it is read.
+        _ => return Ok(()),
+    }
+    let files = storage.list()?;
+    let is_ours = |name: &str| name.starts_with("log.lock") || name.ends_with(".tmp");
+    if let Some(file) = files.iter().find(|file| !is_ours(&file.name)) {
+        let message = "the directory holds files but no log.id: not a log";
+        return Err(Error::new(ErrorKind::Untrusted, message).at_file(file.name.clone()));
+    }
+    if options.may_create() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::NotFound, "no log here").at_file(storage.path_of("")))
 }
 
 fn load_or_create_identity(storage: &dyn Storage, options: &Options) -> Result<Identity> {
@@ -192,18 +248,7 @@ fn load_or_create_identity(storage: &dyn Storage, options: &Options) -> Result<I
             Ok(identity)
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let files = storage.list()?;
-            let foreign = files
-                .iter()
-                .find(|file| !file.name.starts_with("log.lock") && !file.name.ends_with(".tmp"));
-            if let Some(file) = foreign {
-                let message = "the directory holds files but no log.id: not a log";
-                return Err(Error::new(ErrorKind::Untrusted, message).at_file(file.name.clone()));
-            }
-            if !options.may_create() {
-                let path = storage.path_of("");
-                return Err(Error::new(ErrorKind::NotFound, "no log here").at_file(path));
-            }
+            check_is_log_or_may_become_one(storage, options)?;
             create_identity(storage, options)
         }
         Err(error) => Err(error),
@@ -265,21 +310,24 @@ fn open_unsealed(
     Ok((Unsealed { found: found.clone(), file, scan }, report))
 }
 
-fn end_of_log(last: Option<&Unsealed>, counters: Counters, start: Hash) -> Result<End> {
+fn end_of_log(last: Option<&Unsealed>, counters: Counters, start: Hash) -> End {
     let (size, frontier, last_hash, last_recorded_at) = match last {
         Some(Unsealed { scan, .. }) => {
             (scan.size, scan.frontier.clone(), scan.last_hash, scan.last_recorded_at)
         }
         None => (0, Frontier::new(), start, 0),
     };
-    if let Some(first) = last.filter(|last| last.found.header.first_index == 0)
-        && first.found.header.previous_hash != start
-    {
-        return Err(Error::new(ErrorKind::Corrupt, "the log's first hash is not of this log.id")
-            .at_file(IDENTITY_NAME)
-            .expected(first.found.header.previous_hash, start));
-    }
-    Ok(End { size, frontier, last_hash, last_recorded_at, counters })
+    End { size, frontier, last_hash, last_recorded_at, counters }
+}
+
+/// The first segment says which identity file the log began with.
+fn check_start(first: Option<&Found>, start: Hash) -> Result<()> {
+    let Some(first) = first.filter(|first| first.header.previous_hash != start) else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::Corrupt, "the log's first hash is not of this log.id")
+        .at_file(IDENTITY_NAME)
+        .expected(first.header.previous_hash, start))
 }
 
 fn continue_segment(last: Unsealed) -> (Active, bool) {
@@ -303,13 +351,18 @@ fn first_segment(fixed: &Fixed, end: &End) -> Result<Active> {
     Active::begin(&*fixed.storage, spare, header)
 }
 
-fn log_recovery(committer: &mut Committer, report: &RecoveryReport) -> Result<()> {
+/// Puts on record what recovery set aside: now, and before by a process that did not live to.
+fn log_recoveries(committer: &mut Committer, report: Option<&RecoveryReport>) -> Result<()> {
+    let storage = Arc::clone(&committer.fixed.storage);
+    let view = committer.fixed.catalog.view();
     let now = committer.fixed.clock.now();
-    let entry = Entry::system("witnessmark.recovery").data_text(report.to_json()).timestamp(now);
-    let mut batch = super::queue::Batch::default();
-    batch.needs_sync = true;
-    committer.push_system(&mut batch, &entry, now)?;
-    committer.commit(&mut batch).map_err(super::committer::CommitError::into_error)?;
+    for data in recover::missing_records(&*storage, &view, report)? {
+        let entry = Entry::system("witnessmark.recovery").data_text(data).timestamp(now);
+        let mut batch = super::queue::Batch::default();
+        batch.needs_sync = true;
+        committer.push_system(&mut batch, &entry, now)?;
+        committer.commit(&mut batch).map_err(super::committer::CommitError::into_error)?;
+    }
     Ok(())
 }
 

@@ -3,12 +3,20 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash;
+use crate::limits::FOOTER_BYTES_MAX;
+use crate::query::Query;
 use crate::segment::recovery::{Decision, Place, decide};
 use crate::segment::scan::Scan;
 use crate::segment::set::Found;
-use crate::storage::{Storage, StorageFile};
+use crate::storage::{Access, Storage, StorageFile};
 use crate::types::Hash;
+use crate::view::View;
 use std::fmt;
+
+/// Longest name of a quarantine file that is looked at.
+const NAME_LEN_MAX: usize = 64;
+/// Most quarantine files that one open puts on record; the next one goes on.
+const QUARANTINE_FILES_MAX: usize = 1000;
 
 /// What opening a log had to set aside.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,6 +61,74 @@ impl fmt::Display for RecoveryReport {
              {offset}: {reason}); they were set aside in {quarantine}"
         )
     }
+}
+
+/// The data of the recovery entries that the log does not hold yet: of `report`, and of every
+/// quarantine file that no entry names, because a crash came between the two.
+///
+/// Without quarantine files, the usual case, nothing is read.
+pub(crate) fn missing_records(
+    storage: &dyn Storage,
+    view: &View,
+    report: Option<&RecoveryReport>,
+) -> Result<Vec<String>> {
+    let files = storage.list()?;
+    let set_aside = |name: &str| {
+        name.starts_with("quarantine-") && name.ends_with(".bin") && name.len() <= NAME_LEN_MAX
+    };
+    let mut names: Vec<String> =
+        files.into_iter().map(|file| file.name).filter(|name| set_aside(name)).collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = Query::new().event_type("witnessmark.recovery").system(true).limit(0);
+    for entry in view.query(&query)?.entries {
+        let data = entry.data_text().and_then(|text| serde_json::from_str(text).ok());
+        let data: serde_json::Value = data.unwrap_or_default();
+        let named = data.get("quarantine").and_then(|name| name.as_str()).unwrap_or_default();
+        names.retain(|name| name != named);
+    }
+    names.truncate(QUARANTINE_FILES_MAX);
+    let mut records = Vec::with_capacity(names.len());
+    for name in names {
+        match report.filter(|report| report.quarantine == name) {
+            Some(report) => records.push(report.to_json()),
+            None => records.push(late_record(storage, name)?.to_json()),
+        }
+    }
+    Ok(records)
+}
+
+/// What can still be said about bytes that an earlier recovery set aside.
+fn late_record(storage: &dyn Storage, quarantine: String) -> Result<RecoveryReport> {
+    let stem = quarantine.trim_start_matches("quarantine-");
+    let (segment, rest) = stem.split_once('-').unwrap_or((stem, ""));
+    let offset = rest.split('.').next().and_then(|digits| digits.parse().ok());
+    let file = storage.open(&quarantine, Access::Read)?;
+    let bytes = file.len()?;
+    Ok(RecoveryReport {
+        segment: format!("{segment}.seg"),
+        offset: offset.unwrap_or(0),
+        bytes,
+        digest: digest(&*file, bytes).map_err(|error| error.at_file(&*quarantine))?,
+        quarantine,
+        reason: "set aside by a recovery that was interrupted before it was on record".to_owned(),
+    })
+}
+
+fn digest(file: &dyn StorageFile, len: u64) -> Result<Hash> {
+    let mut hasher = hash::SealHasher::new();
+    let mut buffer = vec![0u8; 1 << 20];
+    let mut at = 0;
+    while at < len {
+        let got = file.read_at(&mut buffer, at)?;
+        if got == 0 {
+            break;
+        }
+        hasher.update(buffer.get(..got).unwrap_or_default());
+        at += got as u64;
+    }
+    Ok(hasher.finish())
 }
 
 /// Decides and does what was decided, but for the system entry.
@@ -106,20 +182,64 @@ fn write_again(file: &dyn StorageFile, name: &str, bytes: &[u8], scan: &Scan) ->
     file.sync_all().map_err(|error| error.at_file(name))
 }
 
+/// Copies torn bytes into a quarantine file, which has its name once it is whole and durable.
 fn set_aside(storage: &dyn Storage, name: &str, offset: u64, torn: &[u8]) -> Result<String> {
     let stem = name.trim_end_matches(".seg");
     let taken: Vec<String> = storage.list()?.into_iter().map(|file| file.name).collect();
     let mut target = format!("quarantine-{stem}-{offset}.bin");
     let mut attempt = 1;
     while taken.contains(&target) {
+        // A recovery that crashed before it cleared the tail has set the same bytes aside already.
+        let held = storage.open(&target, Access::Read)?;
+        if held.len()? == torn.len() as u64
+            && digest(&*held, torn.len() as u64)?.0 == hash::seal(torn).0
+        {
+            return Ok(target);
+        }
         attempt += 1;
         target = format!("quarantine-{stem}-{offset}.{attempt}.bin");
     }
-    let file = storage.create(&target)?;
+    let temporary = format!("{target}.tmp");
+    if taken.contains(&temporary) {
+        storage.remove(&temporary)?;
+    }
+    let file = storage.create(&temporary)?;
     file.write_all_at(torn, 0)?;
     file.sync_all()?;
+    storage.rename(&temporary, &target, false)?;
     storage.sync_dir()?;
     Ok(target)
+}
+
+/// Writes the footer of the youngest sealed segment again: the process that sealed it may have
+/// died, or failed, in its sync, and then only the page cache has it.
+pub(crate) fn write_footer_again(
+    storage: &dyn Storage,
+    segment: &Found,
+    data_end: u64,
+) -> Result<()> {
+    let name = segment.name();
+    let file = match storage.open(&name, Access::Write) {
+        Ok(file) => file,
+        // It was made read-only, which comes after the sync.
+        Err(error) if is_denied(&error) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let at_name = |error: Error| error.at_file(&*name);
+    let len = segment.len.saturating_sub(data_end).min(FOOTER_BYTES_MAX);
+    let mut footer = vec![0u8; usize::try_from(len).unwrap_or(0)];
+    file.read_exact_at(&mut footer, data_end).map_err(at_name)?;
+    file.write_all_at(&footer, data_end).map_err(at_name)?;
+    file.set_len(segment.len).map_err(at_name)?;
+    file.sync_all().map_err(at_name)?;
+    file.set_read_only().map_err(at_name)
+}
+
+/// Whether the operating system does not let this process write.
+pub(crate) fn is_denied(error: &Error) -> bool {
+    let source = std::error::Error::source(error);
+    let source = source.and_then(|source| source.downcast_ref::<std::io::Error>());
+    source.is_some_and(|source| source.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 /// Refuses a log whose last segment is sealed: a sealed segment always has a successor.

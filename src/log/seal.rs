@@ -63,7 +63,8 @@ pub(crate) fn seal(
     file.sync_all().map_err(at_name)?;
     // Sealed: a crash from here on leaves a whole footer.
     file.set_read_only().map_err(at_name)?;
-    write_files(&**storage, first_index, &files)?;
+    // Caches: without them whoever reads derives them, and the next open tries again.
+    let _ = write_files(&**storage, first_index, &files);
     catalog.replace(Part::sealed(sealed));
     Ok(())
 }

@@ -4,10 +4,12 @@
 //! |---|---|---|
 //! | nothing, or zeros | no | keep: the log ends here |
 //! | nothing, or zeros | yes | refuse: acknowledged entries are missing |
-//! | broken bytes | no | quarantine: a torn write, never acknowledged |
+//! | broken bytes | no, last segment | quarantine: a torn write, never acknowledged |
+//! | broken bytes | no, another segment follows | keep: a torn footer; sealing goes on |
 //! | broken bytes | yes | refuse: acknowledged entries are damaged |
 //! | the beginning of a footer | followed by another segment | keep: sealing goes on |
 //! | the beginning of a footer | last segment | refuse: a segment that followed is missing |
+//! | more groups than the next segment's first index allows | either | refuse: no crash writes this |
 //! | sound CRCs, contradicting contents | either | refuse: no crash writes this |
 //!
 //! Only a later group's `synced_size`, a following segment or a checkpoint vouches.
@@ -64,6 +66,13 @@ pub fn decide(scan: &Scan, place: Place) -> Decision {
         wanted: size.to_string(),
         found: scan.size.to_string(),
     };
+    if let Place::Followed(first_index) = place
+        && first_index < scan.size
+    {
+        let (wanted, found) = (first_index.to_string(), scan.size.to_string());
+        let what = "entries before the next segment";
+        return Decision::Refuse(Flaw { offset: scan.end, what, wanted, found });
+    }
     match (&scan.tail, vouched) {
         // Nothing claims more than what is here.
         (Tail::End | Tail::Zeros, Vouched::No) => Decision::Keep,
@@ -71,10 +80,14 @@ pub fn decide(scan: &Scan, place: Place) -> Decision {
         (Tail::End | Tail::Zeros, Vouched::Yes { size }) => {
             Decision::Refuse(missing("acknowledged entries are missing", size))
         }
-        // The write was torn by a crash before its sync returned, so nobody was told.
-        (Tail::Broken(flaw), Vouched::No) => {
-            Decision::Quarantine { from: scan.end, to: scan.used, flaw: flaw.clone() }
-        }
+        (Tail::Broken(flaw), Vouched::No) => match place {
+            // The write was torn by a crash before its sync returned, so nobody was told.
+            Place::Last => {
+                Decision::Quarantine { from: scan.end, to: scan.used, flaw: flaw.clone() }
+            }
+            // All entries are here; what was torn is the footer, and it is written again.
+            Place::Followed(_) => Decision::Keep,
+        },
         // A later group could only be written after this one had been synced.
         (Tail::Broken(flaw), Vouched::Yes { .. }) => Decision::Refuse(flaw.clone()),
         // The footer is written behind a segment that already has a successor.
@@ -131,6 +144,8 @@ mod tests {
         assert!(refuses(Tail::Broken(flaw()), later, last));
         assert!(refuses(Tail::Broken(flaw()), None, Place::Followed(11)));
         assert!(keeps(Tail::Footer, None, followed));
+        assert!(keeps(Tail::Broken(flaw()), None, followed), "a torn footer");
+        assert!(refuses(Tail::Footer, None, Place::Followed(9)), "overlapping segments");
         assert!(refuses(Tail::Footer, None, last));
         assert!(refuses(Tail::Contradiction(flaw()), None, last));
         assert!(refuses(Tail::Contradiction(flaw()), later, last));

@@ -6,6 +6,7 @@ use crate::format::footer::Footer;
 use crate::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::format::{parse_segment_name, segment_name};
 use crate::limits::{SEGMENTS_MAX, UNSEALED_SEGMENTS_MAX};
+use crate::merkle::Frontier;
 use crate::storage::{Access, FileKind, Storage, StorageFile};
 use crate::types::Hash;
 use std::sync::Arc;
@@ -53,8 +54,10 @@ pub fn load_readable(
     let names = list(storage)?;
     let mut segments: Vec<Found> = Vec::with_capacity(names.len());
     let unsealed_from = names.len().saturating_sub(UNSEALED_SEGMENTS_MAX);
-    for (position, (first_index, len)) in names.into_iter().enumerate() {
-        let opened = open_one(storage, first_index, len).and_then(|segment| {
+    let last = names.len().saturating_sub(1);
+    for (position, first_index) in names.into_iter().enumerate() {
+        let may_be_sealing = (unsealed_from..last).contains(&position);
+        let opened = open_one(storage, first_index, may_be_sealing).and_then(|segment| {
             check_joins(&segment, segments.last(), log_id)?;
             if segment.footer.is_none() && position < unsealed_from {
                 let message = "a segment in the middle has no footer";
@@ -71,7 +74,7 @@ pub fn load_readable(
     Ok((segments, None))
 }
 
-fn list(storage: &dyn Storage) -> Result<Vec<(u64, u64)>> {
+fn list(storage: &dyn Storage) -> Result<Vec<u64>> {
     let mut names = Vec::new();
     for file in storage.list()? {
         if let Some(first_index) = parse_segment_name(&file.name) {
@@ -79,7 +82,7 @@ fn list(storage: &dyn Storage) -> Result<Vec<(u64, u64)>> {
                 let message = "a segment must be a regular file";
                 return Err(Error::new(ErrorKind::Corrupt, message).at_file(file.name));
             }
-            names.push((first_index, file.len));
+            names.push(first_index);
         }
     }
     if names.len() > SEGMENTS_MAX {
@@ -90,7 +93,8 @@ fn list(storage: &dyn Storage) -> Result<Vec<(u64, u64)>> {
     Ok(names)
 }
 
-fn open_one(storage: &dyn Storage, first_index: u64, len: u64) -> Result<Found> {
+/// `may_be_sealing`: a crash may have torn this segment's footer, which then counts as none.
+fn open_one(storage: &dyn Storage, first_index: u64, may_be_sealing: bool) -> Result<Found> {
     let name = segment_name(first_index);
     let file = storage.open(&name, Access::Read)?;
     let header = read_header(&*file, &name)?;
@@ -100,17 +104,34 @@ fn open_one(storage: &dyn Storage, first_index: u64, len: u64) -> Result<Found> 
             .at_offset(56)
             .expected(first_index, header.first_index));
     }
-    let footer = read_footer(&*file, &name, len)?.map(Arc::new);
-    if let Some(footer) = &footer {
-        let same = footer.nonce == header.nonce && footer.first_index == first_index;
-        if !same {
-            return Err(Error::new(ErrorKind::Corrupt, "footer of another segment")
-                .at_file(name)
+    let (len, footer) = read_end(&*file, &name);
+    let footer = footer.and_then(|footer| match footer {
+        Some(footer) if footer.nonce != header.nonce || footer.first_index != first_index => {
+            Err(Error::new(ErrorKind::Corrupt, "footer of another segment")
+                .at_file(&*name)
                 .at_offset(footer.data_end)
-                .expected(first_index, footer.first_index));
+                .expected(first_index, footer.first_index))
         }
+        footer => Ok(footer.map(Arc::new)),
+    });
+    match footer {
+        Err(error) if error.kind() == ErrorKind::Corrupt && may_be_sealing => {
+            Ok(Found { header, footer: None, len: len? })
+        }
+        footer => Ok(Found { header, footer: footer?, len: len? }),
     }
-    Ok(Found { header, footer, len })
+}
+
+/// Length and footer of a segment that may be cut to its footer at this very moment.
+fn read_end(file: &dyn StorageFile, name: &str) -> (Result<u64>, Result<Option<Footer>>) {
+    let len = file.len().map_err(|error| error.at_file(name));
+    let Ok(before) = len else { return (len, Ok(None)) };
+    let footer = read_footer(file, name, before);
+    match file.len() {
+        // Sealing and closing cut a file once; reading once more sees its final length.
+        Ok(after) if after != before => (Ok(after), read_footer(file, name, after)),
+        _ => (len, footer),
+    }
 }
 
 /// Reads and checks the header of an open segment.
@@ -168,13 +189,41 @@ fn check_joins(segment: &Found, before: Option<&Found>, log_id: &[u8; 32]) -> Re
                 let found = segment.header.first_index;
                 return Err(corrupt("a segment is missing before this one").expected(next, found));
             }
-            if footer.last_entry_hash != segment.header.previous_hash {
-                let (wanted, found) = (footer.last_entry_hash, segment.header.previous_hash);
-                return Err(corrupt("chain between segments")
-                    .at_offset(80)
-                    .expected(wanted, found));
-            }
-            Ok(())
+            let (last_hash, recorded) = (footer.last_entry_hash, footer.recorded.1);
+            check_continues(&segment.header, last_hash, footer.root, recorded)
         }
     }
+}
+
+/// Checks that a segment begins with what the one before ended with.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`] naming the segment and the field of its header.
+pub fn check_continues(
+    header: &SegmentHeader,
+    last_hash: Hash,
+    root: Hash,
+    last_recorded_at: u64,
+) -> Result<()> {
+    let name = segment_name(header.first_index);
+    let corrupt = |what: &str| Error::new(ErrorKind::Corrupt, what).at_file(&*name);
+    if header.previous_hash != last_hash {
+        let found = header.previous_hash;
+        return Err(corrupt("chain between segments").at_offset(80).expected(last_hash, found));
+    }
+    if header.last_recorded_at != last_recorded_at {
+        let found = header.last_recorded_at;
+        return Err(corrupt("time of the entry before a segment")
+            .at_offset(64)
+            .expected(last_recorded_at, found));
+    }
+    let frontier = Frontier::from_parts(header.first_index.into(), header.frontier.clone())
+        .map_err(|error| error.at_file(&*name))?;
+    if frontier.root() != root {
+        let found = frontier.root();
+        return Err(corrupt("tree at the beginning of a segment")
+            .at_offset(128)
+            .expected(root, found));
+    }
+    Ok(())
 }

@@ -1,0 +1,642 @@
+//! A disk that can lose what was not synced.
+//!
+//! ```text
+//! write, rename --> cache (what processes see) --sync--> medium (what survives the power)
+//! ```
+//!
+//! Per file: the bytes in the cache, the bytes on the medium, and the writes between them. Per
+//! directory the same with names. [`Sim::cut_power`] keeps the medium and, of everything unsynced,
+//! a random part: none, all, some sectors in any order, names with or without their renames.
+//! [`Sim::kill`] ends the process and keeps the cache. A failed sync behaves as Linux does: the
+//! writes count as clean and never reach the medium unless somebody writes them again.
+//!
+//! [`Faults`] says what goes wrong: the disk dies at the n-th change, a sync is ignored, an
+//! operation fails. Nothing here knows groups; names alone tell one kind of sync from another.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+use witnessmark::storage::{Access, DirEntry, FileKind, Region, Storage, StorageFile, WriterLock};
+use witnessmark::{Error, ErrorKind, Result};
+
+const SECTOR: usize = 512;
+
+/// What a sync is for, told from the file's name and the call.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) enum SyncKind {
+    /// `fdatasync` of a segment: a group.
+    Group,
+    /// The header of the next segment, still named `spare.tmp`.
+    Header,
+    /// The identity, still under its temporary name.
+    Identity,
+    /// `fsync` of a segment that ends in a footer.
+    Footer,
+    /// `fsync` of a segment without footer: recovery, or close.
+    Rewrite,
+    /// The bytes a recovery set aside.
+    Quarantine,
+    /// The directory after `log.id` got its name.
+    IdentityName,
+    /// The directory after a segment got its name.
+    SegmentName,
+    /// The directory after a quarantine file got its name.
+    QuarantineName,
+    /// Everything else.
+    Other,
+}
+
+/// What goes wrong.
+#[derive(Default)]
+pub(crate) struct Faults {
+    /// The process dies when this many changes were made; the last one may be half done.
+    pub(crate) die_after: Option<u64>,
+    /// Syncs that return success and do nothing.
+    pub(crate) ignored: Option<SyncKind>,
+    /// Writes of bytes that are there already do nothing: re-dirtying is undone.
+    pub(crate) drops_rewrites: bool,
+    /// The next operation of this name on a file whose name contains this fails.
+    pub(crate) fail: Vec<(&'static str, &'static str, std::io::ErrorKind)>,
+    /// As `fail`, but every time.
+    pub(crate) fail_always: Vec<(&'static str, &'static str, std::io::ErrorKind)>,
+    /// Of a failing write this many bytes are written.
+    pub(crate) written_before_failure: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Write(usize, Vec<u8>),
+    SetLen(usize),
+}
+
+#[derive(Clone, Debug, Default)]
+struct FileData {
+    cache: Vec<u8>,
+    medium: Vec<u8>,
+    unsynced: Vec<Change>,
+    is_read_only: bool,
+}
+
+#[derive(Clone, Debug)]
+enum NameChange {
+    Bind(String, usize),
+    Rename(String, String, usize),
+    Remove(String),
+}
+
+#[derive(Default)]
+struct State {
+    files: Vec<FileData>,
+    names: BTreeMap<String, usize>,
+    durable_names: BTreeMap<String, usize>,
+    name_changes: Vec<NameChange>,
+    changes: u64,
+    boot: u64,
+    is_dead: bool,
+    is_locked: bool,
+    faults: Faults,
+    reads: BTreeMap<String, u64>,
+    calls: HashMap<&'static str, u64>,
+    kinds: BTreeSet<SyncKind>,
+    garbles: bool,
+}
+
+/// A directory on such a disk; clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Sim(Arc<Mutex<State>>);
+
+impl std::fmt::Debug for Sim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sim")
+    }
+}
+
+struct SimFile {
+    sim: Sim,
+    id: usize,
+    boot: u64,
+}
+
+impl std::fmt::Debug for SimFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SimFile({})", self.id)
+    }
+}
+
+fn dead() -> Error {
+    Error::io(std::io::Error::other("the process is dead"), "anything", "sim")
+}
+
+/// Small, seeded, and the same everywhere.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d)
+    }
+
+    /// A number below `sides`.
+    pub(crate) fn below(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        let high = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
+        usize::try_from(high).unwrap() % sides.max(1)
+    }
+}
+
+fn grow(bytes: &mut Vec<u8>, len: usize) {
+    if bytes.len() < len {
+        bytes.resize(len, 0);
+    }
+}
+
+fn write(bytes: &mut Vec<u8>, at: usize, new: &[u8]) {
+    grow(bytes, at + new.len());
+    bytes[at..at + new.len()].copy_from_slice(new);
+}
+
+impl FileData {
+    fn apply(bytes: &mut Vec<u8>, change: &Change) {
+        match change {
+            Change::Write(at, new) => write(bytes, *at, new),
+            Change::SetLen(len) => bytes.resize(*len, 0),
+        }
+    }
+
+    fn sync(&mut self) {
+        for change in std::mem::take(&mut self.unsynced) {
+            Self::apply(&mut self.medium, &change);
+        }
+    }
+
+    /// What the medium holds when the power goes: sectors of unsynced writes as the mode says.
+    fn survive(&mut self, dice: &mut Dice, mode: usize, garbles: bool) {
+        for change in std::mem::take(&mut self.unsynced) {
+            match change {
+                Change::SetLen(len) if mode == 1 || (mode > 1 && dice.below(2) == 0) => {
+                    self.medium.resize(len, 0);
+                }
+                Change::SetLen(_) => {}
+                Change::Write(at, new) => {
+                    let stop = dice.below(new.len() / SECTOR + 2);
+                    let mut from = 0;
+                    let mut nth = 0;
+                    while from < new.len() {
+                        let to = new.len().min((at + from) / SECTOR * SECTOR + SECTOR - at);
+                        let lands = match mode {
+                            0 => false,
+                            1 => true,
+                            2 => dice.below(2) == 0,
+                            3 => nth < stop,
+                            _ => nth >= stop,
+                        };
+                        if lands {
+                            write(&mut self.medium, at + from, &new[from..to]);
+                        } else if garbles && dice.below(2) == 0 {
+                            // A sector that was being written holds anything at all.
+                            let begin = (at + from) / SECTOR * SECTOR;
+                            grow(&mut self.medium, begin + SECTOR);
+                            for byte in &mut self.medium[begin..begin + SECTOR] {
+                                *byte = u8::try_from(dice.below(256)).unwrap();
+                            }
+                        }
+                        from = to;
+                        nth += 1;
+                    }
+                }
+            }
+        }
+        self.cache = self.medium.clone();
+    }
+}
+
+impl State {
+    fn name_of(&self, id: usize) -> String {
+        let found = self.names.iter().find(|(_, held)| **held == id);
+        found.map_or_else(|| "(removed)".to_owned(), |(name, _)| name.clone())
+    }
+
+    /// Counts a change; the process may die of it.
+    fn change(&mut self, call: &'static str, name: &str) -> Result<()> {
+        self.check(call, name)?;
+        self.changes += 1;
+        if self.faults.die_after.is_some_and(|after| self.changes >= after) {
+            self.is_dead = true;
+        }
+        Ok(())
+    }
+
+    fn check(&mut self, call: &'static str, name: &str) -> Result<()> {
+        if self.is_dead {
+            return Err(dead());
+        }
+        *self.calls.entry(call).or_default() += 1;
+        let hits =
+            |(c, part, _): &(&str, &str, std::io::ErrorKind)| *c == call && name.contains(part);
+        let kind = match self.faults.fail.iter().position(hits) {
+            Some(at) => Some(self.faults.fail.remove(at).2),
+            None => self.faults.fail_always.iter().find(|fault| hits(fault)).map(|f| f.2),
+        };
+        kind.map_or(Ok(()), |kind| Err(Error::io(kind.into(), call, name)))
+    }
+
+    fn kind_of_sync(&self, call: &'static str, id: usize) -> SyncKind {
+        let name = self.name_of(id);
+        let bytes = &self.files[id].cache;
+        match name.as_str() {
+            _ if name.starts_with("quarantine") => SyncKind::Quarantine,
+            _ if name.starts_with("log.id") => SyncKind::Identity,
+            "spare.tmp" if bytes.starts_with(b"WMARKSEG") => SyncKind::Header,
+            _ if name.ends_with(".seg") && call == "sync_data" => SyncKind::Group,
+            _ if name.ends_with(".seg") && bytes.ends_with(b"WMARKEND") => SyncKind::Footer,
+            _ if name.ends_with(".seg") => SyncKind::Rewrite,
+            _ => SyncKind::Other,
+        }
+    }
+
+    fn kind_of_dir_sync(&self) -> SyncKind {
+        let to = |end: &str, begin: &str| {
+            self.name_changes.iter().any(|change| match change {
+                NameChange::Bind(name, _) | NameChange::Rename(_, name, _) => {
+                    name.ends_with(end) && name.starts_with(begin)
+                }
+                NameChange::Remove(_) => false,
+            })
+        };
+        if to(".seg", "") {
+            SyncKind::SegmentName
+        } else if to("log.id", "") {
+            SyncKind::IdentityName
+        } else if to(".bin", "quarantine") {
+            SyncKind::QuarantineName
+        } else {
+            SyncKind::Other
+        }
+    }
+}
+
+impl Sim {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// As a storage for [`witnessmark::Options::on_storage`].
+    pub(crate) fn storage(&self) -> Arc<dyn Storage> {
+        Arc::new(self.clone())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    pub(crate) fn set_faults(&self, faults: Faults) {
+        let mut state = self.state();
+        state.changes = 0;
+        state.faults = faults;
+    }
+
+    /// Sectors that were being written when the power goes may hold anything.
+    pub(crate) fn set_garbles(&self) {
+        self.state().garbles = true;
+    }
+
+    /// Changes since the faults were set.
+    pub(crate) fn changes(&self) -> u64 {
+        self.state().changes
+    }
+
+    /// Kinds of sync that were asked for.
+    pub(crate) fn kinds(&self) -> BTreeSet<SyncKind> {
+        self.state().kinds.clone()
+    }
+
+    pub(crate) fn calls(&self, call: &str) -> u64 {
+        self.state().calls.get(call).copied().unwrap_or(0)
+    }
+
+    /// Bytes read per file since the last call.
+    pub(crate) fn take_reads(&self) -> BTreeMap<String, u64> {
+        std::mem::take(&mut self.state().reads)
+    }
+
+    /// No change gets through any more, as after SIGKILL.
+    pub(crate) fn stop(&self) {
+        self.state().is_dead = true;
+    }
+
+    /// The process is gone, the system is not: the cache stays.
+    pub(crate) fn kill(&self) {
+        let mut state = self.state();
+        state.is_dead = false;
+        state.is_locked = false;
+        state.faults = Faults::default();
+        state.boot += 1;
+    }
+
+    /// The power goes: what was not synced survives in part, as the dice fall.
+    pub(crate) fn cut_power(&self, dice: &mut Dice) {
+        self.kill();
+        let mut state = self.state();
+        let mode = dice.below(6);
+        let mut names = state.durable_names.clone();
+        for change in std::mem::take(&mut state.name_changes) {
+            let lands = mode == 1 || (mode > 1 && dice.below(2) == 0);
+            match change {
+                _ if !lands => {}
+                NameChange::Bind(name, id) => {
+                    names.insert(name, id);
+                }
+                NameChange::Rename(from, to, id) => {
+                    if names.get(&from) == Some(&id) {
+                        names.remove(&from);
+                    }
+                    names.insert(to, id);
+                }
+                NameChange::Remove(name) => {
+                    names.remove(&name);
+                }
+            }
+        }
+        state.names.clone_from(&names);
+        state.durable_names = names;
+        let garbles = state.garbles;
+        for file in &mut state.files {
+            let mode = if mode < 2 { mode } else { dice.below(5) };
+            file.survive(dice, mode, garbles);
+        }
+    }
+
+    /// An independent disk with the same contents, dirty pages and all.
+    pub(crate) fn fork(&self) -> Self {
+        let state = self.state();
+        Self(Arc::new(Mutex::new(State {
+            files: state.files.clone(),
+            names: state.names.clone(),
+            durable_names: state.durable_names.clone(),
+            name_changes: state.name_changes.clone(),
+            garbles: state.garbles,
+            ..State::default()
+        })))
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.state().names.keys().cloned().collect()
+    }
+
+    /// A file's bytes, as processes see them.
+    pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
+        let state = self.state();
+        state.files[state.names[name]].cache.clone()
+    }
+
+    /// Replaces a file's bytes, durably: what somebody else did to the disk.
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) {
+        let mut state = self.state();
+        let fresh = state.files.len();
+        let id = *state.names.entry(name.to_owned()).or_insert(fresh);
+        state.durable_names.insert(name.to_owned(), id);
+        if id == fresh {
+            state.files.push(FileData::default());
+        }
+        let file = &mut state.files[id];
+        file.unsynced.clear();
+        file.cache = bytes.to_vec();
+        file.medium = bytes.to_vec();
+    }
+
+    /// Removes a file, durably.
+    pub(crate) fn take_away(&self, name: &str) {
+        let mut state = self.state();
+        state.names.remove(name);
+        state.durable_names.remove(name);
+    }
+
+    /// Reads a file in full without an entry in the books.
+    fn read(&self, id: usize) -> Vec<u8> {
+        self.state().files[id].cache.clone()
+    }
+}
+
+struct Unlock(Sim, u64);
+
+impl Drop for Unlock {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        if state.boot == self.1 {
+            state.is_locked = false;
+        }
+    }
+}
+
+impl Storage for Sim {
+    fn create(&self, name: &str) -> Result<Arc<dyn StorageFile>> {
+        let mut state = self.state();
+        state.change("create", name)?;
+        if state.names.contains_key(name) {
+            return Err(Error::new(ErrorKind::AlreadyExists, "file exists").at_file(name));
+        }
+        let id = state.files.len();
+        state.files.push(FileData::default());
+        state.names.insert(name.to_owned(), id);
+        state.name_changes.push(NameChange::Bind(name.to_owned(), id));
+        Ok(Arc::new(SimFile { sim: self.clone(), id, boot: state.boot }))
+    }
+
+    fn open(&self, name: &str, access: Access) -> Result<Arc<dyn StorageFile>> {
+        let mut state = self.state();
+        state.check(if access == Access::Read { "open" } else { "open_write" }, name)?;
+        let missing = || Error::new(ErrorKind::NotFound, "no such file").at_file(name);
+        let id = *state.names.get(name).ok_or_else(missing)?;
+        if access == Access::Write && state.files[id].is_read_only {
+            let denied = std::io::ErrorKind::PermissionDenied;
+            return Err(Error::io(denied.into(), "open", name));
+        }
+        Ok(Arc::new(SimFile { sim: self.clone(), id, boot: state.boot }))
+    }
+
+    fn rename(&self, from: &str, to: &str, replace: bool) -> Result<()> {
+        let mut state = self.state();
+        state.change("rename", to)?;
+        if !replace && state.names.contains_key(to) {
+            return Err(Error::new(ErrorKind::AlreadyExists, "file exists").at_file(to));
+        }
+        let missing = || Error::new(ErrorKind::NotFound, "no such file").at_file(from);
+        let id = state.names.remove(from).ok_or_else(missing)?;
+        state.names.insert(to.to_owned(), id);
+        state.name_changes.push(NameChange::Rename(from.to_owned(), to.to_owned(), id));
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        let mut state = self.state();
+        if !state.names.contains_key(name) && !state.is_dead {
+            return Err(Error::new(ErrorKind::NotFound, "no such file").at_file(name));
+        }
+        state.change("remove", name)?;
+        state.names.remove(name);
+        state.name_changes.push(NameChange::Remove(name.to_owned()));
+        Ok(())
+    }
+
+    fn sync_dir(&self) -> Result<()> {
+        let mut state = self.state();
+        let kind = state.kind_of_dir_sync();
+        state.kinds.insert(kind);
+        let failed = state.change("sync_dir", "");
+        if state.is_dead {
+            return Err(dead());
+        }
+        if failed.is_ok() && state.faults.ignored != Some(kind) {
+            state.durable_names = state.names.clone();
+            state.name_changes.clear();
+        }
+        failed
+    }
+
+    fn list(&self) -> Result<Vec<DirEntry>> {
+        let mut state = self.state();
+        state.check("list", "")?;
+        let entry = |(name, id): (&String, &usize)| DirEntry {
+            name: name.clone(),
+            len: state.files[*id].cache.len() as u64,
+            kind: FileKind::Regular,
+        };
+        Ok(state.names.iter().map(entry).collect())
+    }
+
+    fn map(&self, name: &str) -> Result<Region> {
+        let mut state = self.state();
+        state.check("map", name)?;
+        let missing = || Error::new(ErrorKind::NotFound, "no such file").at_file(name);
+        let id = *state.names.get(name).ok_or_else(missing)?;
+        drop(state);
+        Ok(Region::Heap(self.read(id).into()))
+    }
+
+    fn lock_writer(&self) -> Result<WriterLock> {
+        let mut state = self.state();
+        state.check("lock", "")?;
+        if std::mem::replace(&mut state.is_locked, true) {
+            return Err(Error::new(ErrorKind::Locked, "somebody writes this log already"));
+        }
+        Ok(Box::new(Unlock(self.clone(), state.boot)))
+    }
+
+    fn writer_present(&self) -> bool {
+        self.state().is_locked
+    }
+
+    fn is_durable(&self) -> bool {
+        true
+    }
+
+    fn path_of(&self, name: &str) -> String {
+        format!("sim:{name}")
+    }
+
+    fn trust_notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn file_system(&self) -> String {
+        "sim".into()
+    }
+}
+
+impl SimFile {
+    /// The state, unless the process that opened this file is gone.
+    fn state(&self) -> Result<MutexGuard<'_, State>> {
+        let state = self.sim.state();
+        if state.boot == self.boot { Ok(state) } else { Err(dead()) }
+    }
+
+    fn sync(&self, call: &'static str) -> Result<()> {
+        let mut state = self.state()?;
+        let name = state.name_of(self.id);
+        let kind = state.kind_of_sync(call, self.id);
+        state.kinds.insert(kind);
+        let failed = state.change(call, &name);
+        if state.is_dead {
+            // Power may go before, in the middle of, or after a sync that nobody heard back from.
+            return Err(dead());
+        }
+        if failed.is_err() {
+            // Clean pages that were never written: what Linux leaves after a failed fsync.
+            state.files[self.id].unsynced.clear();
+        } else if state.faults.ignored != Some(kind) {
+            state.files[self.id].sync();
+        }
+        failed
+    }
+}
+
+impl StorageFile for SimFile {
+    fn len(&self) -> Result<u64> {
+        Ok(self.state()?.files[self.id].cache.len() as u64)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        let mut state = self.state()?;
+        let name = state.name_of(self.id);
+        state.check("read", &name)?;
+        let bytes = &state.files[self.id].cache;
+        let from = usize::try_from(offset).unwrap().min(bytes.len());
+        let len = buffer.len().min(bytes.len() - from);
+        buffer[..len].copy_from_slice(&bytes[from..from + len]);
+        *state.reads.entry(name).or_default() += len as u64;
+        Ok(len)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        let mut state = self.state()?;
+        let name = state.name_of(self.id);
+        let at = usize::try_from(offset).unwrap();
+        let result = state.change("write", &name);
+        let bytes = match &result {
+            Ok(()) => bytes,
+            Err(_) if state.is_dead => return result,
+            Err(_) => &bytes[..bytes.len().min(state.faults.written_before_failure)],
+        };
+        let drops = state.faults.drops_rewrites;
+        let file = &mut state.files[self.id];
+        let is_there = file.cache.get(at..at + bytes.len()) == Some(bytes);
+        write(&mut file.cache, at, bytes);
+        if !(drops && is_there) {
+            file.unsynced.push(Change::Write(at, bytes.to_vec()));
+        }
+        result
+    }
+
+    fn set_len(&self, len: u64) -> Result<()> {
+        let mut state = self.state()?;
+        let name = state.name_of(self.id);
+        state.change("set_len", &name)?;
+        let len = usize::try_from(len).unwrap();
+        let file = &mut state.files[self.id];
+        file.cache.resize(len, 0);
+        file.unsynced.push(Change::SetLen(len));
+        Ok(())
+    }
+
+    fn allocate(&self, _offset: u64, _len: u64) -> Result<()> {
+        let mut state = self.state()?;
+        let name = state.name_of(self.id);
+        state.check("allocate", &name)
+    }
+
+    fn sync_data(&self) -> Result<()> {
+        self.sync("sync_data")
+    }
+
+    fn sync_all(&self) -> Result<()> {
+        self.sync("sync_all")
+    }
+
+    fn set_read_only(&self) -> Result<()> {
+        let mut state = self.state()?;
+        let name = state.name_of(self.id);
+        state.change("set_read_only", &name)?;
+        state.files[self.id].is_read_only = true;
+        Ok(())
+    }
+}
