@@ -9,16 +9,19 @@ use super::part::Part;
 use super::sealed::Sealed;
 use super::{Catalog, Published, View};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::IDENTITY_NAME;
 use crate::format::group::{GROUP_HEADER_LEN, GroupHeader};
 use crate::format::identity::{IDENTITY_LEN_MAX, Identity};
 use crate::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
+use crate::format::{IDENTITY_NAME, segment_name};
 use crate::merkle::Frontier;
 use crate::segment::set::{self, Found};
 use crate::storage::{Access, FsStorage, Storage, StorageFile};
 use crate::sync::{Arc, Mutex};
 use crate::types::{Hash, TreeSize};
 use std::path::Path;
+
+/// How often the segments are looked at again when something seems wrong.
+const LOAD_AGAIN_MAX: usize = 3;
 
 /// A group of a followed segment.
 #[derive(Clone, Copy, Debug)]
@@ -113,11 +116,21 @@ impl Reader {
     /// the first segment can.
     pub fn view(&self) -> Result<View> {
         let mut state = self.state.lock();
-        // Whether somebody writes is asked first: a writer that comes later only adds.
-        let is_written = self.storage.writer_present();
+        // Asked before and after: a writer that came meanwhile may not have synced what was read.
+        let was_written = self.storage.writer_present();
         self.refresh_parts(&mut state)?;
-        let published = match &mut state.following {
-            Some(following) => following.refresh(is_written)?,
+        if let Some(following) = &mut state.following {
+            following.read_on()?;
+        }
+        let is_written = was_written || self.storage.writer_present();
+        let State { following, notes, .. } = &mut *state;
+        let published = match following {
+            Some(following) => {
+                if !is_written {
+                    notes.extend(following.note_rest()?);
+                }
+                following.shown(is_written)
+            }
             None => (
                 Published {
                     size: TreeSize::new(0),
@@ -134,7 +147,16 @@ impl Reader {
     }
 
     fn refresh_parts(&self, state: &mut State) -> Result<()> {
-        let (segments, error) = set::load_readable(&*self.storage, &self.identity.log_id)?;
+        let load = || set::load_readable(&*self.storage, &self.identity.log_id);
+        let mut loaded = load()?;
+        for _ in 0..LOAD_AGAIN_MAX {
+            // What looks wrong may be a writer that was just sealing or rotating.
+            if loaded.1.is_none() {
+                break;
+            }
+            loaded = load()?;
+        }
+        let (segments, error) = loaded;
         state.notes = error.map(|error| error.to_string()).into_iter().collect();
         let last = segments.len().saturating_sub(1);
         let mut parts = Vec::with_capacity(segments.len());
@@ -147,7 +169,16 @@ impl Reader {
                 None => self.new_part(found)?,
             };
             if position < last && !is_sealed {
-                part.finish_growing(self.end_of_groups(found)?);
+                let (end, size) = self.end_of_groups(found)?;
+                part.finish_growing(end);
+                let next = segments.get(position + 1).map(|next| next.header.first_index);
+                if let Some(next) = next.filter(|next| *next != size) {
+                    let name = found.name();
+                    state.notes.push(format!(
+                        "{name}, byte {end}, entry {size}: the segment holds fewer entries than \
+                         the next one begins at (wanted {next}, found {size})"
+                    ));
+                }
             }
             parts.push(part);
         }
@@ -174,11 +205,12 @@ impl Reader {
         Following::new(&found.header, file)
     }
 
-    /// Where the valid groups of a segment end that has a successor but no footer yet.
-    fn end_of_groups(&self, found: &Found) -> Result<u64> {
+    /// Where the valid groups of a segment end that has a successor but no footer yet, and the
+    /// tree size there.
+    fn end_of_groups(&self, found: &Found) -> Result<(u64, u64)> {
         let mut following = self.follow(found)?;
-        following.refresh(false)?;
-        Ok(following.at)
+        following.read_on()?;
+        Ok((following.at, following.size))
     }
 }
 
@@ -200,8 +232,8 @@ impl Following {
         })
     }
 
-    /// Reads on over valid groups and says what may be shown, and how much of it is unvouched.
-    fn refresh(&mut self, is_written: bool) -> Result<(Published, u64)> {
+    /// Reads on over valid groups.
+    fn read_on(&mut self) -> Result<()> {
         while let Some((header, header_crc)) = self.next_group()? {
             self.at += header.group_len();
             self.size += u64::from(header.count);
@@ -209,6 +241,33 @@ impl Following {
             self.synced_size = self.synced_size.max(header.synced_size);
             self.groups.push(Group { end: self.at, size: self.size, root: header.root });
         }
+        Ok(())
+    }
+
+    /// What is to be said of bytes behind the last valid group, when nobody writes.
+    fn note_rest(&self) -> Result<Option<String>> {
+        let mut buffer = vec![0u8; 64 << 10];
+        let mut at = self.at;
+        loop {
+            let got = self.file.read_at(&mut buffer, at)?;
+            let read = buffer.get(..got).unwrap_or_default();
+            if read.iter().any(|byte| *byte != 0) {
+                break;
+            }
+            if got < buffer.len() {
+                return Ok(None);
+            }
+            at += got as u64;
+        }
+        let (name, from, size) = (segment_name(self.first_index), self.at, self.size);
+        Ok(Some(format!(
+            "{name}, byte {from}, entry {size}: what follows is no valid group, a torn write or \
+             damage: `wmark verify` says which"
+        )))
+    }
+
+    /// How far the groups read so far may be shown, and how many entries of it are unvouched.
+    fn shown(&mut self, is_written: bool) -> (Published, u64) {
         let synced = self.synced_size;
         let may_show = |group: &&Group| !is_written || group.size <= synced;
         let shown = self.groups.iter().rev().find(may_show).or(self.groups.first()).copied();
@@ -216,7 +275,7 @@ impl Following {
         self.groups.retain(|group| group.end >= shown.end);
         let published =
             Published { size: TreeSize::new(shown.size), root: shown.root, end_offset: shown.end };
-        Ok((published, shown.size.saturating_sub(synced)))
+        (published, shown.size.saturating_sub(synced))
     }
 
     /// The group at hand, if it is whole and follows the one before.
