@@ -2,8 +2,9 @@
 //!
 //! Everything goes through the public API, on a simulated disk where the fault has to come at one
 //! exact operation, on real files where the operating system is the point.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod power;
+mod recovery;
 mod sim;
 mod story;

@@ -13,7 +13,7 @@
 //! [`Faults`] says what goes wrong: the disk dies at the n-th change, a sync is ignored, an
 //! operation fails. Nothing here knows groups; names alone tell one kind of sync from another.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use witnessmark::storage::{Access, DirEntry, FileKind, Region, Storage, StorageFile, WriterLock};
 use witnessmark::{Error, ErrorKind, Result};
@@ -95,8 +95,7 @@ struct State {
     is_locked: bool,
     faults: Faults,
     reads: BTreeMap<String, u64>,
-    calls: HashMap<&'static str, u64>,
-    kinds: BTreeSet<SyncKind>,
+
     garbles: bool,
 }
 
@@ -230,7 +229,6 @@ impl State {
         if self.is_dead {
             return Err(dead());
         }
-        *self.calls.entry(call).or_default() += 1;
         let hits =
             |(c, part, _): &(&str, &str, std::io::ErrorKind)| *c == call && name.contains(part);
         let kind = match self.faults.fail.iter().position(hits) {
@@ -303,15 +301,6 @@ impl Sim {
     /// Changes since the faults were set.
     pub(crate) fn changes(&self) -> u64 {
         self.state().changes
-    }
-
-    /// Kinds of sync that were asked for.
-    pub(crate) fn kinds(&self) -> BTreeSet<SyncKind> {
-        self.state().kinds.clone()
-    }
-
-    pub(crate) fn calls(&self, call: &str) -> u64 {
-        self.state().calls.get(call).copied().unwrap_or(0)
     }
 
     /// Bytes read per file since the last call.
@@ -481,7 +470,6 @@ impl Storage for Sim {
     fn sync_dir(&self) -> Result<()> {
         let mut state = self.state();
         let kind = state.kind_of_dir_sync();
-        state.kinds.insert(kind);
         let failed = state.change("sync_dir", "");
         if state.is_dead {
             return Err(dead());
@@ -554,7 +542,6 @@ impl SimFile {
         let mut state = self.state()?;
         let name = state.name_of(self.id);
         let kind = state.kind_of_sync(call, self.id);
-        state.kinds.insert(kind);
         let failed = state.change(call, &name);
         if state.is_dead {
             // Power may go before, in the middle of, or after a sync that nobody heard back from.

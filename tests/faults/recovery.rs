@@ -1,0 +1,240 @@
+//! Opening what a crash, a disk or a hand left behind: what is set aside, what is refused, what is
+//! made again, and how little is read.
+
+use crate::sim::{Faults, Sim};
+use crate::story::{entry, options};
+use std::os::unix::fs::PermissionsExt;
+use witnessmark::{AuditLog, ErrorKind, Query, Reader};
+
+const SEGMENT: &str = "00000000000000000000.seg";
+
+fn records(log: &AuditLog) -> Vec<serde_json::Value> {
+    let query = Query::new().event_type("witnessmark.recovery").system(true).limit(0);
+    let page = log.query(&query).unwrap();
+    let data = |entry: &witnessmark::StoredEntry| {
+        assert!(entry.is_system());
+        serde_json::from_str(entry.data_text().unwrap()).unwrap()
+    };
+    page.entries.iter().map(data).collect()
+}
+
+/// A log of three entries whose process died, and where its last group begins and ends.
+fn three_entries() -> (Sim, usize, usize) {
+    let sim = Sim::new();
+    let log = options(&sim, 1).open().unwrap();
+    let used = || {
+        let bytes = sim.bytes(SEGMENT);
+        bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1
+    };
+    for n in 0..2 {
+        let _ = log.append(entry("did:a", &format!("{{\"n\":{n}}}"))).unwrap();
+    }
+    let begin = used();
+    let _ = log.append(entry("did:a", "{\"n\":2}")).unwrap();
+    sim.stop();
+    drop(log);
+    sim.kill();
+    (sim.fork(), begin, used())
+}
+
+#[test]
+fn a_last_group_cut_at_any_byte_is_set_aside_and_put_on_record() {
+    let (sim, begin, end) = three_entries();
+    let whole = sim.bytes(SEGMENT);
+    for len in begin..=end {
+        for is_cut in [true, false] {
+            let disk = sim.fork();
+            let mut bytes = whole.clone();
+            bytes[len..].fill(0);
+            bytes.truncate(if is_cut { len } else { whole.len() });
+            disk.put(SEGMENT, &bytes);
+            let log = options(&disk, 1).open().unwrap();
+            let kept = if len == end { 3 } else { 2 };
+            for n in 0..kept {
+                let found = log.entry(n.into()).unwrap();
+                assert_eq!(found.data_text(), Some(&*format!("{{\"n\":{n}}}")));
+            }
+            let torn = bytes[begin..].iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
+            if torn == 0 || len == end {
+                assert!(log.recovery().is_none() && log.head().size.get() == kept, "{len}");
+                continue;
+            }
+            let report = log.recovery().unwrap().clone();
+            assert_eq!((report.offset, report.bytes), (begin as u64, torn as u64), "{len}");
+            assert_eq!(disk.bytes(&report.quarantine), &bytes[begin..begin + torn]);
+            let found = records(&log);
+            assert_eq!(found.len(), 1);
+            assert_eq!(found[0]["quarantine"], report.quarantine);
+            assert_eq!(found[0]["blake3"], report.digest.to_hex());
+            log.close().unwrap();
+            let log = options(&disk, 1).open().unwrap();
+            assert!(log.recovery().is_none() && records(&log).len() == 1, "told once");
+        }
+    }
+}
+
+/// Any bit of the last group, which nothing vouches for.
+#[test]
+fn a_flipped_bit_nobody_vouches_for_is_kept_aside_and_never_silent() {
+    let (sim, begin, end) = three_entries();
+    let whole = sim.bytes(SEGMENT);
+    for at in (begin..end).step_by(3) {
+        let disk = sim.fork();
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        disk.put(SEGMENT, &bytes);
+        match options(&disk, 1).open() {
+            Ok(log) => {
+                assert!(log.recovery().is_some(), "byte {at}");
+                assert_eq!(records(&log).len(), 1, "byte {at}");
+            }
+            // CRCs that hold over contents that do not: no single bit does that.
+            Err(error) => panic!("byte {at}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn damage_below_what_is_vouched_for_stops_writing_and_names_the_place() {
+    let sim = Sim::new();
+    let log = options(&sim, 1).open().unwrap();
+    for n in 0..3 {
+        let _ = log.append(entry("did:a", &format!("{{\"n\":{n}}}"))).unwrap();
+    }
+    log.close().unwrap();
+    let whole = sim.bytes(SEGMENT);
+    let magic = &whole[4096..4104];
+    let groups: Vec<usize> =
+        (4096..whole.len() - 8).filter(|at| &whole[*at..*at + 8] == magic).collect();
+    assert_eq!(groups.len(), 4, "three entries and a heartbeat");
+    for at in (4096..groups[3]).step_by(7) {
+        let disk = sim.fork();
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        disk.put(SEGMENT, &bytes);
+        let before: Vec<_> = disk.names().iter().map(|name| disk.bytes(name)).collect();
+        let error = options(&disk, 1).open().unwrap_err();
+        let hurt = groups.iter().rposition(|group| *group <= at).unwrap();
+        let place = error.location();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "byte {at}: {error}");
+        assert_eq!(place.file.as_deref(), Some(SEGMENT));
+        assert_eq!(place.index.map(witnessmark::EntryIndex::get), Some(hurt as u64), "byte {at}");
+        let offset = usize::try_from(place.offset.unwrap()).unwrap();
+        assert!((groups[hurt]..=at + 96).contains(&offset), "byte {at}: {error}");
+        assert!(error.wanted().is_some() && error.found().is_some(), "{error}");
+        let after: Vec<_> = disk.names().iter().map(|name| disk.bytes(name)).collect();
+        assert_eq!(before, after, "nothing may be written");
+        let reader = Reader::on_storage(disk.storage()).unwrap();
+        let view = reader.view().unwrap();
+        assert_eq!(view.size().get(), hurt as u64, "what lies before is shown");
+        for n in 0..hurt as u64 {
+            assert!(view.entry(n.into()).unwrap().verify_hash());
+        }
+        let notes = reader.notes();
+        assert!(notes.iter().any(|note| note.contains(SEGMENT)), "byte {at}: {notes:?}");
+    }
+}
+
+/// A log of many sealed segments.
+fn many_segments() -> Sim {
+    let sim = Sim::new();
+    let log = options(&sim, 1).open().unwrap();
+    let data = format!("{{\"fill\":\"{}\"}}", "x".repeat(5000));
+    for n in 0..200 {
+        let _ = log.append(entry(["did:a", "did:b"][n % 2], &data)).unwrap();
+    }
+    log.close().unwrap();
+    sim
+}
+
+#[test]
+fn opening_scans_the_last_segment_only() {
+    let sim = many_segments();
+    let segments: Vec<String> =
+        sim.names().into_iter().filter(|name| name.ends_with(".seg")).collect();
+    assert!(segments.len() > 10);
+    sim.take_reads();
+    let log = options(&sim, 1).open().unwrap();
+    let reads = sim.take_reads();
+    for (position, name) in segments.iter().enumerate() {
+        let read = reads.get(name).copied().unwrap_or(0);
+        if position + 1 < segments.len() {
+            // Header and footer, the youngest footer twice.
+            assert!(read <= 4096 + 3 * 600, "{read} bytes of {name} were read");
+        } else {
+            assert!(read <= 2 * sim.bytes(name).len() as u64 + 4096, "{read} bytes of {name}");
+        }
+    }
+    log.close().unwrap();
+}
+
+#[test]
+fn side_files_that_are_gone_or_damaged_are_made_again() {
+    let sim = many_segments();
+    let wanted = options(&sim, 1).open().unwrap();
+    let all = wanted.query(&Query::new().agent("did:a").limit(0)).unwrap().entries.len();
+    let head = wanted.close().unwrap();
+    let side: Vec<String> = sim
+        .names()
+        .into_iter()
+        .filter(|name| name.ends_with(".nodes") || name.ends_with(".index"))
+        .collect();
+    assert!(side.len() > 20);
+    let whole: Vec<Vec<u8>> = side.iter().map(|name| sim.bytes(name)).collect();
+    for (position, name) in side.iter().enumerate() {
+        match position % 4 {
+            0 => sim.take_away(name),
+            1 => sim.put(name, b""),
+            2 => sim.put(name, &whole[position][..whole[position].len() / 2]),
+            _ => {
+                let mut bytes = whole[position].clone();
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 1;
+                sim.put(name, &bytes);
+            }
+        }
+    }
+    let log = options(&sim, 1).open().unwrap();
+    assert_eq!(log.query(&Query::new().agent("did:a").limit(0)).unwrap().entries.len(), all);
+    assert_eq!(log.view().root_at(head.size).unwrap(), head.root);
+    log.close().unwrap();
+    for (name, whole) in side.iter().zip(&whole) {
+        assert_eq!(&sim.bytes(name), whole, "{name}");
+    }
+}
+
+/// Side files are caches: no room for them is no reason to stop.
+#[test]
+fn side_files_that_cannot_be_written_stop_nobody() {
+    let sim = Sim::new();
+    let full = std::io::ErrorKind::StorageFull;
+    sim.set_faults(Faults {
+        fail_always: vec![("create", ".nodes", full), ("create", ".index", full)],
+        ..Faults::default()
+    });
+    let log = options(&sim, 1).open().unwrap();
+    let data = format!("{{\"fill\":\"{}\"}}", "x".repeat(9000));
+    for _ in 0..60 {
+        let _ = log.append(entry("did:a", &data)).unwrap();
+    }
+    assert_eq!(log.query(&Query::new().agent("did:a").limit(0)).unwrap().entries.len(), 60);
+    assert!(log.view().segments().iter().filter(|segment| segment.is_sealed).count() > 4);
+    log.close().unwrap();
+    assert!(!sim.names().iter().any(|name| name.ends_with(".index")));
+}
+
+#[test]
+fn quarantine_files_are_private() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let log = AuditLog::open(&path).unwrap();
+    let _ = log.append(entry("did:a", "{}")).unwrap();
+    log.close().unwrap();
+    let mut bytes = std::fs::read(path.join(SEGMENT)).unwrap();
+    bytes.extend_from_slice(b"torn and secret");
+    std::fs::write(path.join(SEGMENT), &bytes).unwrap();
+    let log = AuditLog::open(&path).unwrap();
+    let quarantine = path.join(&log.recovery().unwrap().quarantine);
+    assert_eq!(std::fs::read(&quarantine).unwrap(), b"torn and secret");
+    assert_eq!(quarantine.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
