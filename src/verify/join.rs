@@ -190,6 +190,7 @@ impl Joined {
         if outcome.is_displaced || outcome.state.is_none() {
             // Whatever it holds cannot be attributed.
             self.lost = u64::MAX;
+            return;
         }
         let lost = outcome.state.as_ref().map_or(0, |state| state.derived.lost);
         let name = task.name();

@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | does not hash to its stored hash | the claimed one | entry i |
 //! | the same, and i + 1 was built on what it does hash to | either | the stored hash of i |
-//! | does not follow i - 1, which hashes right | another | entry i - 1, with its hash |
+//! | does not follow i - 1, and i + 1 follows it | another | entry i - 1, with its hash |
+//! | the same, and i + 1 does not follow it | another | entry i, with another's hash |
 //! | all hash right | another | the root, or the last entry with its hash |
 
 use super::group::{Group, State, Suspect};
@@ -33,7 +34,9 @@ impl State {
             return Some(true);
         }
         // Perhaps the last entry is right and its stored hash is not.
-        let ((before, nodes_len), alternative) = (saved?, self.alternative?);
+        let Some(((before, nodes_len), alternative)) = saved.zip(self.alternative) else {
+            return Some(false);
+        };
         let mut tried = before;
         self.derived.nodes.truncate(nodes_len);
         if let Some(last) = self.leaves.last_mut() {
@@ -60,29 +63,33 @@ impl State {
     pub(super) fn blame(&mut self, group: &Group<'_>, is_rooted: Option<bool>) {
         let suspects = std::mem::take(&mut self.suspects);
         let was_doubtful = self.has_doubtful_root;
-        let mut last_suspect = None;
+        let is_suspect = |index: Option<u64>| {
+            let at = index.map(|index| suspects.binary_search_by_key(&index, |s| s.index));
+            at.is_some_and(|at| at.is_ok())
+        };
         for suspect in &suspects {
-            let starts_run = suspect.index.checked_sub(1) != last_suspect;
-            let is_inside = suspect.index > group.first_index || was_doubtful;
-            last_suspect = Some(suspect.index);
-            let Suspect { index, offset, computed, stored, .. } = *suspect;
-            let finding = match suspect.before {
-                // The entry before was replaced together with its own hash: the root shows it.
-                Some(before) if is_rooted == Some(false) && starts_run && is_inside => {
+            let has_before = is_suspect(suspect.index.checked_sub(1));
+            let has_after = is_suspect(suspect.index.checked_add(1));
+            let is_at_end = suspect.index + 1 == self.index;
+            if is_rooted != Some(false) || suspect.is_hash_wrong {
+                self.report_suspect(group, suspect);
+            } else if has_before && !has_after && !is_at_end {
+                // It follows one whose hash nobody knows any more.
+                self.unchecked.push(suspect.index);
+            } else {
+                let is_inside = suspect.index > group.first_index || was_doubtful;
+                let is_alone = !has_before && !has_after;
+                let before = suspect.before.filter(|_| is_alone && is_inside);
+                if let Some(before) = before {
+                    // The entry before was replaced together with its own hash.
                     let what = "its own hash holds, but the next entry was built on another";
-                    self.finding(group.cause(), what, before, index - 1)
+                    let index = suspect.index - 1;
+                    self.report(self.finding(group.cause(), what, before, index));
                 }
-                _ if suspect.is_hash_wrong => {
-                    let at = offset + FRAME_HASH_OFFSET as u64;
-                    let finding = self.finding(group.cause(), "stored entry hash", at, index);
-                    finding.expected(computed, stored)
+                if before.is_none() || is_at_end {
+                    self.report_suspect(group, suspect);
                 }
-                _ => {
-                    let finding = self.finding(group.cause(), "entry hash", offset, index);
-                    finding.expected(stored, computed)
-                }
-            };
-            self.report(finding);
+            }
         }
         match is_rooted {
             Some(true) => self.has_doubtful_root = false,
@@ -91,10 +98,30 @@ impl State {
                     self.report_root(group);
                 }
                 self.has_doubtful_root = true;
+                if !suspects.is_empty() {
+                    // A leaf is not the one the tree was grown with, and which is right is gone.
+                    self.frontier = None;
+                    if self.anchor.is_some_and(|size| size.get() > group.first_index) {
+                        self.root_at_anchor = None;
+                    }
+                }
             }
             None => {}
         }
         self.suspects = suspects;
+    }
+
+    fn report_suspect(&mut self, group: &Group<'_>, suspect: &Suspect) {
+        let Suspect { index, offset, computed, stored, is_hash_wrong, .. } = *suspect;
+        let finding = if is_hash_wrong {
+            let at = offset + FRAME_HASH_OFFSET as u64;
+            let finding = self.finding(group.cause(), "stored entry hash", at, index);
+            finding.expected(computed, stored)
+        } else {
+            let finding = self.finding(group.cause(), "entry hash", offset, index);
+            finding.expected(stored, computed)
+        };
+        self.report(finding);
     }
 
     fn report_root(&mut self, group: &Group<'_>) {

@@ -16,7 +16,7 @@ use super::search::{self, Mark, SEARCH_BYTES};
 use crate::error::Result;
 use crate::format::Flaw;
 use crate::format::footer::FOOTER_MAGIC;
-use crate::format::group::{GROUP_HEADER_LEN, GroupHeader};
+use crate::format::group::{GROUP_COVERED_OFFSET, GROUP_HEADER_LEN, GroupHeader};
 use crate::limits::GROUP_BODY_BYTES_MAX;
 
 /// Where a segment stands in the log, as far as judging its end needs it.
@@ -160,7 +160,11 @@ impl Walk<'_, '_> {
             Some((_, header)) => header.first_index,
             None => self.place.end_index.unwrap_or(index).max(index),
         };
-        let finding = Finding::of(Cause::BitRot, &name, flaw, at).entry(index);
+        // A field can only be told wrong when the checksum over it was right.
+        let fields = GROUP_COVERED_OFFSET as u64..GROUP_HEADER_LEN as u64;
+        let is_sound = fields.contains(&flaw.offset);
+        let cause = if is_sound { Cause::Edited } else { Cause::BitRot };
+        let finding = Finding::of(cause, &name, flaw, at).entry(index);
         let body_at = at + GROUP_HEADER_LEN as u64;
         let body_len = usize::try_from(behind.saturating_sub(body_at)).unwrap_or(usize::MAX);
         if body_len > GROUP_BODY_BYTES_MAX + usize::from(u16::MAX) {

@@ -1,0 +1,123 @@
+//! One flipped bit, anywhere in a log that was closed: never silent, and named where it is.
+
+use crate::{Closed, LARGE, Numbers, Part, Recipe, SMALL, parts};
+use std::ops::Range;
+use witnessmark::{Cause, Report, Verdict};
+
+/// Asserts that the report tells of damage in this part, and of nothing else.
+fn expect(report: &Report, log: &Closed, name: &str, bit: usize, part: Part) {
+    let context = format!("bit {bit} of {name} in {part:?}: {report:#?}");
+    let [finding] = report.findings.as_slice() else { panic!("one finding wanted, {context}") };
+    assert_eq!(finding.file, name, "{context}");
+    assert!(finding.offset.is_some(), "{context}");
+    let size = log.head.size.get();
+    let index = finding.index.map(witnessmark::EntryIndex::get);
+    let verdict = match part {
+        Part::SegmentHeader => {
+            assert_eq!(finding.cause, Cause::BitRot, "{context}");
+            Verdict::Tampered
+        }
+        // Nothing vouches for the last heartbeat itself.
+        Part::Group(first) if first == size => {
+            assert_eq!((finding.cause, index), (Cause::TornTail, Some(first)), "{context}");
+            Verdict::Unverifiable
+        }
+        Part::Group(first) | Part::Entry(first) => {
+            assert_eq!((finding.cause, index), (Cause::BitRot, Some(first)), "{context}");
+            Verdict::Tampered
+        }
+        Part::Footer => {
+            assert_eq!(finding.cause, Cause::BadSeal, "{context}");
+            Verdict::Tampered
+        }
+    };
+    assert_eq!(report.verdict, verdict, "{context}");
+    assert_eq!(report.size, log.head.size, "{context}");
+}
+
+fn flip_and_expect(log: &Closed, name: &str, bit: usize, parts: &[(Range<usize>, Part)]) {
+    let (_, part) = parts.iter().find(|(range, _)| range.contains(&(bit / 8))).unwrap();
+    log.flip(name, bit);
+    expect(&log.verify(), log, name, bit, *part);
+    log.flip(name, bit);
+}
+
+#[test]
+fn every_bit_of_a_small_log() {
+    for align in [1, 512] {
+        let log = Recipe { align, ..SMALL }.make();
+        let [segment] = log.names(".seg").try_into().unwrap();
+        let bytes = log.read(&segment);
+        let parts = parts(&bytes);
+        let step = if align == 1 { 1 } else { 5 };
+        for bit in (0..bytes.len() * 8).step_by(step) {
+            flip_and_expect(&log, &segment, bit, &parts);
+        }
+        for bit in 0..log.read("log.id").len() * 8 {
+            log.flip("log.id", bit);
+            let report = log.verify();
+            assert_eq!(report.verdict, Verdict::Tampered);
+            let [finding] = report.findings.as_slice() else { panic!("{report:#?}") };
+            assert_eq!((finding.cause, finding.file.as_str()), (Cause::BadIdentity, "log.id"));
+            assert!(report.identity.is_none() && report.size == log.head.size);
+            log.flip("log.id", bit);
+        }
+        assert_eq!(log.verify().verdict, Verdict::Intact);
+    }
+}
+
+/// Footers are damaged in each bit: of the last segment that has one, where a footer may still be
+/// missing, and of another.
+#[test]
+fn every_bit_of_two_footers() {
+    let log = LARGE.make();
+    let sealed = log.names(".index").len();
+    assert!(sealed >= 2);
+    for segment in &log.names(".seg")[sealed - 2..sealed] {
+        let bytes = log.read(segment);
+        let parts = parts(&bytes);
+        let (footer, _) = parts.last().unwrap();
+        for bit in footer.start * 8..footer.end * 8 {
+            flip_and_expect(&log, segment, bit, &parts);
+        }
+    }
+}
+
+#[test]
+fn two_thousand_bits_of_a_large_log() {
+    let log = LARGE.make();
+    let files: Vec<(String, Vec<u8>)> =
+        log.names("").into_iter().map(|name| (name.clone(), log.read(&name))).collect();
+    let total: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
+    let mut numbers = Numbers(0x5eed);
+    let mut hits = [0usize; 3];
+    for _ in 0..2000 {
+        let mut bit = numbers.below(total * 8);
+        let (name, bytes) = files
+            .iter()
+            .find(|(_, bytes)| {
+                let is_here = bit < bytes.len() * 8;
+                bit -= if is_here { 0 } else { bytes.len() * 8 };
+                is_here
+            })
+            .unwrap();
+        if name.ends_with(".seg") {
+            hits[0] += 1;
+            flip_and_expect(&log, name, bit, &parts(bytes));
+            continue;
+        }
+        log.flip(name, bit);
+        let report = log.verify();
+        log.flip(name, bit);
+        if name == "log.id" {
+            hits[1] += 1;
+            assert_eq!((report.findings.len(), report.verdict), (1, Verdict::Tampered));
+        } else {
+            hits[2] += 1;
+            assert_eq!((report.findings.as_slice(), report.exit_code()), (&[][..], 0));
+            let [note] = report.notes.as_slice() else { panic!("{report:#?}") };
+            assert!(note.contains(name.as_str()), "{note}");
+        }
+    }
+    assert!(hits[0] > 1000 && hits[2] > 100, "{hits:?}");
+}
