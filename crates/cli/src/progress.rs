@@ -1,7 +1,7 @@
 //! Progress: a bar on stderr for what takes longer than half a second.
 //!
 //! Nothing at all is written when stderr is not a terminal, with `--no-progress`, `--quiet` or
-//! `--json`. Units are the caller's.
+//! `--json`.
 
 use crate::args::Global;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -12,6 +12,13 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Redraws per second.
 const REDRAWS: u8 = 10;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    Entries,
+    Bytes,
+}
 
 /// A bar that shows itself when it is worth it.
 #[derive(Debug)]
@@ -24,13 +31,19 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// A bar over `total` units, or a spinner when the total is not known.
-    pub(crate) fn new(global: &Global, what: &'static str, total: Option<u64>) -> Self {
+    pub(crate) fn new(global: &Global, what: &'static str, total: Option<u64>, unit: Unit) -> Self {
         let is_talkative = !global.no_progress && !global.quiet && !global.json;
         let is_wanted = is_talkative && std::io::stderr().is_terminal();
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
-        let template = match total {
-            Some(_) => "{prefix} {wide_bar} {percent:>3} %  {human_pos}/{human_len}  {per_sec}",
-            None => "{prefix} {spinner} {human_pos}  {per_sec}",
+        let template = match (total, unit) {
+            (Some(_), Unit::Entries) => {
+                "{prefix} {wide_bar} {percent:>3} %  {human_pos}/{human_len}  {per_sec}"
+            }
+            (Some(_), Unit::Bytes) => {
+                "{prefix} {wide_bar} {percent:>3} %  {bytes}/{total_bytes}  {bytes_per_sec}"
+            }
+            (None, Unit::Entries) => "{prefix} {spinner} {human_pos}  {per_sec}",
+            (None, Unit::Bytes) => "{prefix} {spinner} {bytes}  {bytes_per_sec}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
@@ -49,6 +62,14 @@ impl Progress {
             self.is_shown = true;
         }
         self.bar.set_position(position);
+    }
+
+    /// Says how far it has come, and how far there is to go.
+    pub(crate) fn set_of(&mut self, position: u64, total: u64) {
+        if self.is_wanted {
+            self.bar.set_length(total);
+            self.set(position);
+        }
     }
 
     /// Takes the bar away again.

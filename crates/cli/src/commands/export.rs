@@ -9,7 +9,7 @@ use crate::errors::{Answer, DONE, Failure, INTERRUPTED};
 use crate::escape::Clean;
 use crate::filters::Filters;
 use crate::interrupt::Interrupt;
-use crate::progress::Progress;
+use crate::progress::{Progress, Unit};
 use crate::table::{bytes, grouped};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -70,7 +70,8 @@ pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
     };
     let view = context.view()?;
     let head = view.head();
-    let mut progress = Progress::new(&context.global, "export", Some(head.size.get()));
+    let mut progress =
+        Progress::new(&context.global, "export", Some(head.size.get()), Unit::Entries);
     let (mut entries, mut written) = (0u64, 0u64);
     let out = &mut context.out;
     for_each(&view, &query, |entry| {

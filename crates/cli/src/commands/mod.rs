@@ -19,6 +19,7 @@ mod root;
 mod segments;
 mod stats;
 mod tail;
+mod verify;
 mod verify_proof;
 mod version;
 
@@ -52,6 +53,7 @@ commands! {
     Stats => stats,
     Segments => segments,
     Root => root,
+    Verify => verify,
     Prove => prove,
     ProveConsistency => prove_consistency,
     VerifyProof => verify_proof,

@@ -1,0 +1,310 @@
+//! `wmark verify`: the offline scan of a log directory, printed.
+//!
+//! The audit is the library's; this chooses the exit code it asks for and the words. Takes no lock,
+//! writes nothing, and works on a copy.
+
+use crate::anchor;
+use crate::atomic::AtomicFile;
+use crate::context::{Context, no_log};
+use crate::errors::{Answer, DONE, Exit, Failure};
+use crate::escape::Clean;
+use crate::output::{BAD, DIM, GOOD, HEAD, Output, WARN, paint};
+use crate::progress::{Progress, Unit};
+use crate::table::{bytes, grouped};
+use serde::Serialize;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use witnessmark::{Cause, Finding, Report, Verdict, VerifyOptions};
+
+/// Audit a log, or a copy of one: every byte, from the bytes alone
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Verdicts and exit codes: intact 0; tampered 1 (bit rot included, the cause says which); with
+declared gaps 4; unverifiable 4, or 3 when a file could not be judged at all.
+
+Examples:
+  wmark verify
+  wmark verify ./copy --against c0ff..ee00@184221
+  wmark verify ./copy --against anchor.json --json | jq '.findings[]'
+  wmark verify -q && echo good")]
+pub(crate) struct Args {
+    /// Directory to audit; --log when not given
+    dir: Option<PathBuf>,
+    /// What the log was seen to be: ROOT@SIZE, or a file with that or with JSON of `wmark root`
+    #[arg(long, value_name = "ROOT@SIZE|FILE")]
+    against: Option<String>,
+    /// Threads; 0 for one per core
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+    /// End with 0 instead of 4 when what is there is right but not all is there
+    #[arg(long)]
+    allow_partial: bool,
+    /// Write the JSON document to this file too
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Replace the file when it exists
+    #[arg(long, requires = "report")]
+    force: bool,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    verdict: &'static str,
+    exit_code: u8,
+    origin: Option<&'a str>,
+    entries: u64,
+    size: u64,
+    root: Option<String>,
+    against: Option<String>,
+    segments: u64,
+    bytes: u64,
+    erased: u64,
+    unvouched: u64,
+    is_live: bool,
+    elapsed_ms: u64,
+    findings: Vec<Found<'a>>,
+    findings_left_out: u64,
+    notes: &'a [String],
+    not_covered: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Found<'a> {
+    cause: &'static str,
+    file: Option<&'a str>,
+    offset: Option<u64>,
+    index: Option<u64>,
+    wanted: Option<&'a str>,
+    found: Option<&'a str>,
+    message: &'a str,
+}
+
+impl<'a> From<&'a Finding> for Found<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        Self {
+            cause: finding.cause.as_str(),
+            file: Some(finding.file.as_str()).filter(|file| !file.is_empty()),
+            offset: finding.offset,
+            index: finding.index.map(|index| index.get()),
+            wanted: finding.wanted.as_deref(),
+            found: finding.found.as_deref(),
+            message: &finding.message,
+        }
+    }
+}
+
+type Anchor = (witnessmark::Hash, u64);
+
+/// Longest anchor file that is read.
+const ANCHOR_BYTES_MAX: u64 = 1 << 20;
+
+#[derive(serde::Deserialize)]
+struct AnchorFile {
+    root: String,
+    size: u64,
+}
+
+fn anchor_of(text: &str) -> Answer<Anchor> {
+    let spoken = match anchor::parse_head(text) {
+        Ok(anchor) => return Ok(anchor),
+        Err(wanted) => wanted,
+    };
+    let file = std::fs::File::open(text);
+    if file.is_err() && !Path::new(text).exists() {
+        return Err(Failure::usage(format!("--against {text:?}: {spoken}, or a file")));
+    }
+    let mut content = String::new();
+    file.and_then(|file| {
+        std::io::Read::read_to_string(
+            &mut std::io::Read::take(file, ANCHOR_BYTES_MAX),
+            &mut content,
+        )
+    })
+    .map_err(|error| Failure::io(&error, format_args!("read {text}")))?;
+    let json = serde_json::from_str(&content).ok().and_then(|AnchorFile { root, size }| {
+        witnessmark::Hash::from_hex(&root).map(|root| (root, size))
+    });
+    json.or_else(|| anchor::parse_head(content.trim()).ok()).ok_or_else(|| {
+        Failure::usage(format!("{text} holds no anchor"))
+            .hint("wanted ROOT@SIZE, or JSON with root and size, as `wmark root --json` prints it")
+    })
+}
+
+/// A directory with neither identity nor segments is no log; with either, its state is a verdict.
+fn check_is_log(dir: &Path) -> Answer<()> {
+    let is_ours = |name: &str| name == witnessmark::format::IDENTITY_NAME || name.ends_with(".seg");
+    let failed = |error| no_log(witnessmark::Error::io(error, "list", ""), dir);
+    for file in std::fs::read_dir(dir).map_err(failed)? {
+        if file.map_err(failed)?.file_name().to_str().is_some_and(is_ours) {
+            return Ok(());
+        }
+    }
+    let nothing = witnessmark::Error::new(witnessmark::ErrorKind::NotFound, "no log");
+    Err(no_log(nothing, dir))
+}
+
+pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
+    let dir = args.dir.clone().unwrap_or_else(|| context.global.log.clone());
+    let against = args.against.as_deref().map(anchor_of).transpose()?;
+    check_is_log(&dir)?;
+    let bar = Progress::new(&context.global, "verify", Some(0), Unit::Bytes);
+    let bar = Arc::new(Mutex::new(bar));
+    let shown = Arc::clone(&bar);
+    let mut options = VerifyOptions::new().threads(args.threads).progress(move |done, total| {
+        // Whoever finds the bar taken leaves it to the other one.
+        if let Ok(mut bar) = shown.try_lock() {
+            bar.set_of(done, total);
+        }
+    });
+    if let Some((root, size)) = against {
+        options = options.against(size.into(), root);
+    }
+    let began = Instant::now();
+    let report = witnessmark::verify(&dir, &options).map_err(|error| no_log(error, &dir))?;
+    let elapsed = began.elapsed();
+    if let Ok(bar) = bar.lock() {
+        bar.finish();
+    }
+    let exit = match report.exit_code() {
+        4 if args.allow_partial => DONE,
+        code => Exit(code),
+    };
+    let document = document(&report, against, exit, elapsed);
+    if let Some(path) = &args.report {
+        let mut file = AtomicFile::create(path, args.force)?;
+        serde_json::to_writer_pretty(&mut file, &document).map_err(std::io::Error::from)?;
+        writeln!(file)?;
+        file.finish()?;
+    }
+    let out = &mut context.out;
+    if out.is_json() {
+        out.json(&document)?;
+    } else if !out.is_quiet() {
+        show(&report, against, elapsed, out)?;
+    }
+    Ok(exit)
+}
+
+fn document(
+    report: &Report,
+    against: Option<Anchor>,
+    exit: Exit,
+    elapsed: Duration,
+) -> Document<'_> {
+    Document {
+        schema: "wmark.verify/1",
+        verdict: report.verdict.as_str(),
+        exit_code: exit.0,
+        origin: report.identity.as_ref().map(|identity| identity.origin.as_str()),
+        entries: report.entries,
+        size: report.size.get(),
+        root: report.root.map(|root| root.to_hex()),
+        against: against.map(|(root, size)| format!("{root}@{size}")),
+        segments: report.segments,
+        bytes: report.bytes,
+        erased: report.erased,
+        unvouched: report.unvouched,
+        is_live: report.is_live,
+        elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        findings: report.findings.iter().map(Found::from).collect(),
+        findings_left_out: report.findings_left_out,
+        notes: &report.notes,
+        not_covered: &report.not_covered,
+    }
+}
+
+/// Prints a report for people. Texts of the report may quote the log, so they are escaped.
+pub(crate) fn show(
+    report: &Report,
+    against: Option<Anchor>,
+    elapsed: Duration,
+    out: &mut Output,
+) -> Answer<()> {
+    let row = |out: &mut Output, name: &str, value: &str| {
+        let name = paint(HEAD, format_args!("{name:<12}"));
+        out.line(format_args!("{name} {}", Clean::text(value)))
+    };
+    if let Some(identity) = &report.identity {
+        row(out, "log", &identity.origin)?;
+    }
+    let (entries, size) = (grouped(report.entries), grouped(report.size.get()));
+    row(out, "entries", &format!("{entries} of {size} hashed, chained and in the tree"))?;
+    match report.root {
+        Some(root) => row(out, "root", &format!("{root}@{}", report.size))?,
+        None => row(out, "root", "cannot be computed from what is there")?,
+    }
+    let (segments, read) = (grouped(report.segments), bytes(report.bytes));
+    let seconds = elapsed.as_secs_f64();
+    row(out, "read", &format!("{segments} segments, {read} in {seconds:.2} s"))?;
+    if let Some((_, size)) = against.filter(|_| report.is_intact()) {
+        row(out, "anchor", &format!("the log still begins with the {} entries", grouped(size)))?;
+    }
+    for note in &report.notes {
+        row(out, "note", note)?;
+    }
+    for what in &report.not_covered {
+        row(out, "not covered", what)?;
+    }
+    for finding in &report.findings {
+        show_finding(finding, out)?;
+    }
+    if report.findings_left_out > 0 {
+        row(out, "", &format!("and {} more findings", grouped(report.findings_left_out)))?;
+    }
+    let (style, words) = match report.verdict {
+        Verdict::Intact => (GOOD, "OK: intact"),
+        Verdict::IntactWithDeclaredGaps => (WARN, "OK, with gaps that the log declares"),
+        Verdict::Unverifiable => {
+            (WARN, "UNVERIFIABLE: what could be read agrees, but not all could")
+        }
+        Verdict::Tampered => (BAD, "TAMPERED"),
+        _ => (WARN, report.verdict.as_str()),
+    };
+    out.line(paint(style, words))?;
+    if let Some(hint) = report.findings.first().and_then(|finding| hint(finding.cause)) {
+        out.say(format_args!("{} {hint}", paint(HEAD, "hint:")));
+    }
+    Ok(())
+}
+
+fn show_finding(finding: &Finding, out: &mut Output) -> Answer<()> {
+    let style = if finding.cause.is_proof() { BAD } else { WARN };
+    let mut place = Vec::new();
+    place.extend(finding.index.map(|index| format!("entry {}", grouped(index.get()))));
+    place.extend(Some(finding.file.clone()).filter(|file| !file.is_empty()));
+    place.extend(finding.offset.map(|offset| format!("byte {}", grouped(offset))));
+    let place = place.join(", ");
+    let cause = finding.cause.as_str();
+    let mark = paint(style, format_args!("{:<12}", "FAIL"));
+    let cause = paint(style, cause);
+    out.line(format_args!("{mark} {cause}  {}", Clean::text(&place)))?;
+    out.line(format_args!("{:<12} {}", "", Clean::text(&finding.message)))?;
+    for (name, value) in [("wanted", &finding.wanted), ("found", &finding.found)] {
+        if let Some(value) = value {
+            let name = paint(DIM, format_args!("{name:<6}"));
+            out.line(format_args!("{:<12} {name} {}", "", Clean::text(value)))?;
+        }
+    }
+    Ok(())
+}
+
+fn hint(cause: Cause) -> Option<&'static str> {
+    Some(match cause {
+        Cause::TornTail => {
+            "opening the log for writing, or `wmark repair`, sets the torn bytes aside"
+        }
+        Cause::BitRot
+        | Cause::Edited
+        | Cause::MissingSegment
+        | Cause::BadSegment
+        | Cause::BadSeal => "keep this directory as evidence, and restore the file from a backup",
+        Cause::IndexMismatch => "`wmark repair` makes side files again from their segments",
+        Cause::Truncated | Cause::Forked => {
+            "somebody gave you another history than the one that was seen: ask for that one"
+        }
+        _ => return None,
+    })
+}
