@@ -2,10 +2,12 @@
 //!
 //! A command is a file with `Args`, whose first doc line is its help, and
 //! `run(args, &mut Context) -> Answer`. To add one: write the file, name it in the list below.
-//! Invariant: commands do not know each other.
+//! Invariant: commands do not know each other, but for `demo`, which shows
+//! what the others do.
 
 mod append;
 mod completions;
+mod demo;
 mod doctor;
 mod export;
 mod get;
@@ -45,6 +47,7 @@ macro_rules! commands {
 }
 
 commands! {
+    Demo => demo,
     Init => init,
     Append => append,
     Query => query,
