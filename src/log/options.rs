@@ -2,11 +2,12 @@
 
 use super::queue::QueueFull;
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::IDENTITY_NAME;
 use crate::format::identity::Predecessor;
 use crate::limits::{
     ORIGIN_BYTES_MAX, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
 };
-use crate::storage::{Clock, FsStorage, MemoryStorage, Storage, SystemClock};
+use crate::storage::{Access, Clock, FsStorage, MemoryStorage, Storage, SystemClock};
 use crate::sync::Arc;
 use std::path::{Path, PathBuf};
 
@@ -146,6 +147,15 @@ impl Options {
 fn open_directory(path: &Path, create: bool) -> Result<FsStorage> {
     match FsStorage::open_writer(path) {
         Err(error) if error.kind() == ErrorKind::NotFound && create => FsStorage::create_dir(path),
+        // Whoever made the directory may not have lived to make its name durable.
+        Ok(storage) if create && is_new(&storage) => FsStorage::create_dir(path),
         other => other,
+    }
+}
+
+fn is_new(storage: &FsStorage) -> bool {
+    match storage.open(IDENTITY_NAME, Access::Read) {
+        Ok(_) => false,
+        Err(error) => error.kind() == ErrorKind::NotFound,
     }
 }

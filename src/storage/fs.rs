@@ -43,6 +43,21 @@ fn io_error(errno: Errno, what: &str, name: &str) -> Error {
     Error::io(errno.into(), what, name)
 }
 
+/// Whether a path needs no creating; the empty one is the current directory.
+fn is_named(path: &Path) -> bool {
+    path.as_os_str().is_empty() || path.exists()
+}
+
+/// Makes the name of a directory durable: it survives a crash once the directory that holds it is
+/// synced.
+fn sync_parent(path: &Path) -> Result<()> {
+    let Some(parent) = path.parent() else { return Ok(()) };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let synced = File::open(parent).and_then(|dir| dir.sync_all());
+    synced
+        .map_err(|error| Error::io(error, "sync the parent directory", path.display().to_string()))
+}
+
 fn check_name(name: &str) -> Result<()> {
     let is_plain = !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\0']);
     if is_plain {
@@ -58,21 +73,20 @@ impl FsStorage {
     /// [`ErrorKind::Io`], [`ErrorKind::AlreadyExists`] when something else has the name.
     pub fn create_dir(path: &Path) -> Result<Self> {
         let shown = || path.display().to_string();
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            let made = DirBuilder::new().recursive(true).create(parent);
+        let missing: Vec<&Path> =
+            path.ancestors().skip(1).take_while(|above| !is_named(above)).collect();
+        for above in missing.into_iter().rev() {
+            let made = DirBuilder::new().create(above);
+            let made = made.or_else(|error| if above.is_dir() { Ok(()) } else { Err(error) });
             made.map_err(|error| Error::io(error, "create the parent directory", shown()))?;
+            sync_parent(above)?;
         }
         match DirBuilder::new().mode(0o700).create(path) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => {}
             Err(error) => return Err(Error::io(error, "create the log directory", shown())),
         }
-        if let Some(parent) = path.parent() {
-            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-            // The new name survives a crash only once the directory that holds it is synced.
-            let synced = File::open(parent).and_then(|dir| dir.sync_all());
-            synced.map_err(|error| Error::io(error, "sync the parent directory", shown()))?;
-        }
+        sync_parent(path)?;
         Self::open_writer(path)
     }
 
