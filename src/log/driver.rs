@@ -46,6 +46,16 @@ thread_local! {
     static FRAMES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
+/// This thread's buffer for frames, for as long as `use_frames` runs. The caller's iterator runs
+/// in it and may append to a log itself: that append finds an empty buffer.
+fn with_frames<R>(use_frames: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    let mut frames = FRAMES.take();
+    frames.clear();
+    let result = use_frames(&mut frames);
+    FRAMES.set(frames);
+    result
+}
+
 impl Driver {
     pub(crate) fn new(committer: Committer, options: &Options) -> Self {
         let group_bytes_max = group_body_max(options.segment_bytes);
@@ -79,8 +89,7 @@ impl Driver {
         needs_sync: bool,
     ) -> Result<Queued> {
         self.check_fork()?;
-        FRAMES.with_borrow_mut(|frames| {
-            frames.clear();
+        with_frames(|frames| {
             let now = self.clock.now();
             let mut ids: Vec<EntryId> = Vec::new();
             let mut records: Vec<Record> = Vec::new();
@@ -106,8 +115,7 @@ impl Driver {
         needs_sync: bool,
     ) -> Result<(Arc<GroupCell>, usize, EntryId)> {
         self.check_fork()?;
-        FRAMES.with_borrow_mut(|frames| {
-            frames.clear();
+        with_frames(|frames| {
             let encoded = encode::encode(entry, self.pid, self.clock.now(), frames)?;
             self.check_group_len(frames.len())?;
             let record = std::iter::once(encoded.record);

@@ -6,6 +6,7 @@
 use super::committer::{Answer, Answers, CommitError, Committer, is_same_entry};
 use super::encode::Record;
 use super::queue::Batch;
+use super::recent::RecentIds;
 use super::ticket::Placement;
 use crate::error::{Error, ErrorKind};
 use crate::format::frame::Frame;
@@ -26,8 +27,12 @@ impl Committer {
             self.recent.turn_on();
             let recent = &mut self.recent;
             let view = self.fixed.catalog.view();
-            view.recent_id_keys(|index, key| recent.insert(key, index))
-                .map_err(CommitError::Refused)?;
+            let filled = view.recent_id_keys(|index, key| recent.insert(key, index));
+            if let Err(error) = filled {
+                // Half a table would take retries for new entries.
+                self.recent = RecentIds::default();
+                return Err(CommitError::Refused(error));
+            }
         }
         weed_out(self, batch)
     }

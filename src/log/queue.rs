@@ -196,10 +196,14 @@ impl Queue {
         (!state.gathering.records.is_empty()).then(|| Arc::clone(&state.gathering.cell))
     }
 
-    /// Refuses every push from now on; the first reason stays.
+    /// Refuses every push from now on. The first reason stays, but that a write or sync failed
+    /// outweighs that the log was closed: what is still gathered must not be written then.
     pub(crate) fn close(&self, error: Error) {
         let mut state = self.state.lock();
-        state.closed.get_or_insert(error);
+        let is_just_closed = |reason: &Error| reason.kind() == ErrorKind::Closed;
+        if state.closed.as_ref().is_none_or(is_just_closed) {
+            state.closed = Some(error);
+        }
         self.room.notify_all();
     }
 
