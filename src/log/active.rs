@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::format::group::{GROUP_HEADER_LEN, GroupHeader, padding};
 use crate::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::format::{SPARE_NAME, crc, segment_name};
+use crate::limits::PREALLOCATE_BYTES_MIN;
 use crate::storage::{Storage, StorageFile};
 use crate::sync::Arc;
 use std::time::Instant;
@@ -39,11 +40,27 @@ impl Spare {
             Err(error) => return Err(error),
         }
         let file = storage.create(SPARE_NAME)?;
-        make_room(&*file, 0, len, how).map_err(|error| error.at_file(SPARE_NAME))?;
-        if how == Preallocate::Zeros {
-            file.sync_all()?;
+        let made = make_room(&*file, 0, len, how).and_then(|()| match how {
+            Preallocate::Zeros => file.sync_all(),
+            Preallocate::None | Preallocate::Reserve => Ok(()),
+        });
+        if let Err(error) = made {
+            // Half a spare must not hold the room that is missing.
+            let _ = storage.remove(SPARE_NAME);
+            return Err(error.at_file(SPARE_NAME));
         }
         Ok(Self { file, len })
+    }
+
+    /// Writes the header of the segment this will be, and syncs it. Nobody knows the spare by its
+    /// name yet, so when it fails for lack of room it is thrown away and nothing has happened.
+    pub(crate) fn take_header(&self, storage: &dyn Storage, header: &SegmentHeader) -> Result<()> {
+        let written = self.file.write_all_at(&header.encode(), 0);
+        let synced = written.and_then(|()| self.file.sync_all());
+        synced.map_err(|error| {
+            let _ = storage.remove(SPARE_NAME);
+            error.at_file(SPARE_NAME)
+        })
     }
 }
 
@@ -70,21 +87,21 @@ pub(crate) struct Active {
     pub(crate) at: u64,
     /// Bytes there is room for.
     pub(crate) capacity: u64,
+    /// Bytes up to which room is made here rather than in a new segment.
+    pub(crate) len_max: u64,
     /// CRC of the last group's header, 0 before the first.
     pub(crate) last_header_crc: u32,
     pub(crate) opened: Instant,
 }
 
 impl Active {
-    /// Turns a spare into the active segment.
+    /// Turns a spare that has its header into the active segment.
     pub(crate) fn begin(
         storage: &dyn Storage,
         spare: Spare,
         header: SegmentHeader,
     ) -> Result<Self> {
         let name = segment_name(header.first_index);
-        spare.file.write_all_at(&header.encode(), 0).map_err(|e| e.at_file(&*name))?;
-        spare.file.sync_all().map_err(|e| e.at_file(&*name))?;
         // The header is durable under the spare's name; a crash here leaves a spare to be removed.
         storage.rename(SPARE_NAME, &name, false)?;
         storage.sync_dir()?;
@@ -93,6 +110,7 @@ impl Active {
             file: spare.file,
             at: SEGMENT_HEADER_LEN as u64,
             capacity: spare.len,
+            len_max: spare.len,
             last_header_crc: 0,
             header,
             opened: Instant::now(),
@@ -110,9 +128,10 @@ impl Active {
         len + u64::from(padding(self.at, len, self.header.align))
     }
 
-    /// Makes room for `len` more bytes than are used.
+    /// Makes room for `len` more bytes than are used, and a little ahead.
     pub(crate) fn extend(&mut self, len: u64, how: Preallocate) -> Result<()> {
-        let wanted = self.at + len;
+        let ahead = (self.at + len + PREALLOCATE_BYTES_MIN).min(self.len_max);
+        let wanted = ahead.max(self.at + len);
         if wanted > self.capacity {
             make_room(&*self.file, self.capacity, wanted - self.capacity, how)
                 .map_err(|error| error.at_file(self.name()))?;

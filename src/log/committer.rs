@@ -14,6 +14,7 @@ use super::encode::{self, Record};
 use super::housekeeper::{Housekeeper, Job};
 use super::queue::Batch;
 use super::recent::RecentIds;
+use super::seal::SealJob;
 use super::ticket::{GroupOutcome, Placed, Placement};
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
@@ -134,17 +135,18 @@ impl Committer {
     pub(crate) fn commit(&mut self, batch: &mut Batch) -> Result<GroupOutcome, CommitError> {
         let now = self.fixed.clock.now();
         let answers = self.weed_out_duplicates(batch)?;
-        self.report_clock(batch, now).map_err(CommitError::Refused)?;
+        let regressed = self.report_clock(batch, now).map_err(CommitError::Refused)?;
+        let is_durable = self.fixed.storage.is_durable();
         if batch.records.is_empty() {
             // Only retries of entries that are there already: nothing to write, but they may be
             // answered only once they are durable.
             self.sync_written()?;
-            return Ok(GroupOutcome { placed: answers.finish(Vec::new()), is_durable: true });
+            return Ok(GroupOutcome { placed: answers.finish(Vec::new()), is_durable });
         }
         self.make_room(batch.bytes.len() - GROUP_HEADER_LEN)?;
+        self.regressed = regressed;
         let placed = self.place(batch, now);
         let written = self.write(placed, batch, now)?;
-        let is_durable = self.fixed.storage.is_durable();
         if !batch.needs_sync {
             let placements = answers.finish(written.0.placements);
             return Ok(GroupOutcome { placed: placements, is_durable: false });
@@ -283,9 +285,11 @@ impl Committer {
             return Ok(());
         }
         let has_entries = self.end.size > self.active.header.first_index;
-        if !has_entries {
-            // Nothing to seal here: a second segment would begin at the same index.
-            return self.active.extend(len, self.preallocate()).map_err(CommitError::Refused);
+        let may_grow = self.active.at + len <= self.active.len_max;
+        if may_grow || !has_entries {
+            // Closing gave back room that is left; or there is nothing to seal here, and a second
+            // segment would begin at the same index.
+            return self.active.extend(len, self.preallocate()).map_err(refused_or_poisoned);
         }
         self.rotate(len)
     }
@@ -298,13 +302,14 @@ impl Committer {
     /// log stays small.
     fn next_segment_len(&self, group_len: u64) -> u64 {
         let needed = crate::format::segment::SEGMENT_HEADER_LEN as u64 + group_len;
-        let smallest = PREALLOCATE_BYTES_MIN.min(self.fixed.segment_bytes);
-        self.bytes_written.clamp(smallest, self.fixed.segment_bytes).max(needed)
+        segment_len(self.bytes_written, self.fixed.segment_bytes).max(needed)
     }
 
     fn rotate(&mut self, group_len: u64) -> Result<(), CommitError> {
         // 1. The old segment's groups are durable before anything refers to them.
         self.sync_written()?;
+        // 2. The segment before must be sealed: at most two may lack a footer.
+        self.fixed.housekeeper.wait_sealed().map_err(refused_or_poisoned)?;
         let wanted = self.next_segment_len(group_len);
         let spare = self.fixed.housekeeper.take_spare(&*self.fixed.storage, wanted);
         let spare = match spare.map_err(CommitError::Refused)? {
@@ -312,12 +317,11 @@ impl Committer {
             None => Spare::prepare(&*self.fixed.storage, wanted, self.reserve())
                 .map_err(CommitError::Refused)?,
         };
-        // 2. The segment before must be sealed: at most two may lack a footer.
-        self.fixed.housekeeper.wait_sealed().map_err(CommitError::Poisoned)?;
         let now = self.fixed.clock.now();
         let header =
             new_segment_header(&self.fixed, &self.end, now).map_err(CommitError::Refused)?;
         // 3. Header, sync, rename, directory sync; only then the first group.
+        spare.take_header(&*self.fixed.storage, &header).map_err(refused_or_poisoned)?;
         let next =
             Active::begin(&*self.fixed.storage, spare, header).map_err(CommitError::Poisoned)?;
         let old = std::mem::replace(&mut self.active, next);
@@ -327,11 +331,9 @@ impl Committer {
         let pushed = self.fixed.catalog.push_growing(&self.active.header, file, old.at);
         pushed.map_err(CommitError::Poisoned)?;
         let file = Arc::clone(&old.file);
-        self.fixed.housekeeper.send(Job::Seal {
-            first_index: old.header.first_index,
-            file,
-            data_end: old.at,
-        });
+        let first_index = old.header.first_index;
+        let finished = SealJob { first_index, file, data_end: old.at };
+        self.fixed.housekeeper.send(Job::Seal(finished));
         // Zeroing ahead pays while segments last; when they go by in a moment it only competes.
         let is_fast = elapsed.as_secs_f64() * FAST_BYTES_PER_SECOND < old.at as f64;
         let how = if is_fast { self.reserve() } else { self.preallocate() };
@@ -347,21 +349,21 @@ impl Committer {
         }
     }
 
-    /// Appends a system entry when the clock begins or stops standing before the log's last time.
-    fn report_clock(&mut self, batch: &mut Batch, now: UnixNanos) -> Result<()> {
+    /// Appends a system entry when the clock begins or stops standing before the log's last time,
+    /// and says which of the two holds once the batch is placed.
+    fn report_clock(&self, batch: &mut Batch, now: UnixNanos) -> Result<bool> {
         let last = self.end.last_recorded_at;
         let behind = last.saturating_sub(now.0);
         let event = match (self.regressed, behind) {
             (false, behind) if behind >= CLOCK_REGRESSION_REPORT_NS => "clock_regression_began",
             (true, 0) => "clock_regression_ended",
-            _ => return Ok(()),
+            _ => return Ok(self.regressed),
         };
         let data =
             format!("{{\"event\":\"{event}\",\"clock_ns\":{},\"last_recorded_ns\":{last}}}", now.0);
         let entry = Entry::system("witnessmark.clock").data_text(data).timestamp(now);
         self.push_system(batch, &entry, now)?;
-        self.regressed = !self.regressed;
-        Ok(())
+        Ok(!self.regressed)
     }
 
     /// Adds an entry of the engine itself to the end of a batch.
@@ -375,6 +377,15 @@ impl Committer {
         let encoded = encode::encode(entry, self.fixed.pid, now, &mut frame)?;
         batch.push(&frame, std::iter::once(encoded.record));
         Ok(())
+    }
+}
+
+/// Before anything is placed, a full disk concerns this group only; whatever else a write or sync
+/// fails with is not tried again.
+fn refused_or_poisoned(error: Error) -> CommitError {
+    match error.kind() {
+        ErrorKind::NoSpace => CommitError::Refused(error),
+        _ => CommitError::Poisoned(error),
     }
 }
 
@@ -427,6 +438,11 @@ impl Answers {
 
 fn missing_placement() -> Placed {
     Err(Error::new(ErrorKind::Closed, "the entry was not placed"))
+}
+
+/// Room of a segment in a log of this many bytes.
+pub(crate) fn segment_len(log_bytes: u64, segment_bytes: u64) -> u64 {
+    log_bytes.clamp(PREALLOCATE_BYTES_MIN.min(segment_bytes), segment_bytes)
 }
 
 /// The header of the segment that begins where the log ends.

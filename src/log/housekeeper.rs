@@ -5,9 +5,9 @@
 //! whoever reads catches up by himself.
 
 use super::active::{Preallocate, Spare};
-use super::seal;
+use super::seal::{self, SealJob};
 use crate::error::{Error, ErrorKind, Result};
-use crate::storage::{Storage, StorageFile};
+use crate::storage::Storage;
 use crate::sync::{Arc, AtomicU64, Condvar, Mutex, Ordering, thread};
 use crate::view::Catalog;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -16,9 +16,10 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 #[derive(Debug)]
 pub(crate) enum Job {
     /// Give a finished segment its footer and side files.
-    Seal { first_index: u64, file: Arc<dyn StorageFile>, data_end: u64 },
-    /// Make the side files of a sealed segment again.
-    SideFiles { first_index: u64 },
+    Seal(SealJob),
+    /// Make the side files of these sealed segments again: at once where they are missing, when
+    /// nothing else is to be done where they may be damaged.
+    SideFiles { missing: Vec<u64>, perhaps: Vec<u64> },
     /// Prepare the next segment.
     Prepare { len: u64, how: Preallocate },
     /// Read what was published.
@@ -31,7 +32,7 @@ pub(crate) enum Job {
 struct State {
     seals_pending: usize,
     prepares_pending: usize,
-    seal_error: Option<Error>,
+    seal_failed: Option<(SealJob, Error)>,
     prepare_error: Option<Error>,
     spare: Option<Spare>,
 }
@@ -73,19 +74,32 @@ impl Housekeeper {
     }
 
     fn run(&self, inbox: &Receiver<Job>, storage: &Arc<dyn Storage>, catalog: &Catalog) {
-        for job in inbox.iter() {
+        let mut to_look_at: Vec<u64> = Vec::new();
+        loop {
+            let job = match to_look_at.last() {
+                None => inbox.recv().ok(),
+                Some(_) => inbox.try_recv().ok(),
+            };
+            let Some(job) = job else {
+                // A cache that cannot be written is made again in memory by whoever reads.
+                let Some(first_index) = to_look_at.pop() else { return };
+                let _ = seal::write_side_files(storage, catalog, first_index);
+                continue;
+            };
             match job {
                 Job::Stop => return,
-                Job::Seal { first_index, file, data_end } => {
-                    let sealed = seal::seal(storage, catalog, first_index, &*file, data_end);
+                Job::Seal(job) => {
+                    let sealed = seal::seal(storage, catalog, &job);
                     let mut state = self.state.lock();
                     state.seals_pending -= 1;
-                    state.seal_error = sealed.err();
+                    state.seal_failed = sealed.err().map(|error| (job, error));
                     self.changed.notify_all();
                 }
-                Job::SideFiles { first_index } => {
-                    // A cache that cannot be written is made again in memory by whoever reads.
-                    let _ = seal::write_side_files(storage, catalog, first_index);
+                Job::SideFiles { missing, perhaps } => {
+                    for first_index in missing {
+                        let _ = seal::write_side_files(storage, catalog, first_index);
+                    }
+                    to_look_at = perhaps;
                 }
                 Job::Prepare { len, how } => {
                     let spare = Spare::prepare(&**storage, len, how);
@@ -113,7 +127,7 @@ impl Housekeeper {
         {
             let mut state = self.state.lock();
             match job {
-                Job::Seal { .. } => state.seals_pending += 1,
+                Job::Seal(_) => state.seals_pending += 1,
                 Job::Prepare { .. } => state.prepares_pending += 1,
                 Job::SideFiles { .. } | Job::CatchUp | Job::Stop => {}
             }
@@ -149,21 +163,34 @@ impl Housekeeper {
         }
     }
 
-    /// Waits until no segment waits to be sealed.
+    /// Waits until no segment waits to be sealed. What could not be sealed for lack of room is
+    /// tried once more.
     ///
     /// # Errors
-    /// Why the last one could not be sealed.
+    /// Why the last one could not be sealed: [`ErrorKind::NoSpace`] passes, all else does not.
     pub(crate) fn wait_sealed(&self) -> Result<()> {
-        let mut state = self.state.lock();
-        while state.seals_pending > 0 {
-            self.changed.wait(&mut state);
-        }
-        match state.seal_error.take() {
-            None => Ok(()),
-            Some(error) => {
-                let hint = "the segment stays as it is and is sealed on the next open";
-                Err(Error::new(ErrorKind::Poisoned, format!("sealing failed: {error}")).hint(hint))
+        let mut is_second_try = false;
+        loop {
+            let mut state = self.state.lock();
+            while state.seals_pending > 0 {
+                self.changed.wait(&mut state);
             }
+            let Some((job, error)) = state.seal_failed.take() else { return Ok(()) };
+            let has_no_room = error.kind() == ErrorKind::NoSpace;
+            if has_no_room && !is_second_try {
+                is_second_try = true;
+                drop(state);
+                self.send(Job::Seal(job));
+                continue;
+            }
+            state.seal_failed = Some((job, error.clone()));
+            let kind = if has_no_room { ErrorKind::NoSpace } else { ErrorKind::Poisoned };
+            let mut failed = Error::new(kind, format!("sealing failed: {error}"))
+                .hint("the segment stays as it is and is sealed on the next open");
+            if let Some(file) = &error.location().file {
+                failed = failed.at_file(file.clone());
+            }
+            return Err(failed);
         }
     }
 

@@ -225,7 +225,8 @@ impl AuditLog {
         self.inner.catalog.view().head()
     }
 
-    /// The log as it is now: one frozen size to read from.
+    /// The log as it is now: one frozen size to read from. Not for forked children, whose copy of
+    /// the log's locks may be held for ever; [`crate::Reader`] is.
     #[must_use]
     pub fn view(&self) -> View {
         self.inner.catalog.view()
@@ -236,6 +237,7 @@ impl AuditLog {
     /// # Errors
     /// As [`View::entry`].
     pub fn entry(&self, index: EntryIndex) -> Result<StoredEntry> {
+        self.inner.driver.check_fork()?;
         self.view().entry(index)
     }
 
@@ -244,6 +246,7 @@ impl AuditLog {
     /// # Errors
     /// As [`View::get_entry`].
     pub fn get_entry(&self, entry_id: &str) -> Result<Option<StoredEntry>> {
+        self.inner.driver.check_fork()?;
         self.view().get_entry(entry_id)
     }
 
@@ -252,6 +255,7 @@ impl AuditLog {
     /// # Errors
     /// As [`View::query`].
     pub fn query(&self, query: &Query) -> Result<Page> {
+        self.inner.driver.check_fork()?;
         self.view().query(query)
     }
 

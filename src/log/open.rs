@@ -5,17 +5,18 @@
 //! bytes nobody vouches for written again and synced, then a system entry that tells of it.
 
 use super::active::{Active, Preallocate, Spare};
-use super::committer::{Committer, Counters, End, Fixed, new_segment_header};
+use super::committer::{Committer, Counters, End, Fixed, new_segment_header, segment_len};
 use super::housekeeper::{Housekeeper, Job};
 use super::options::Options;
 use super::recover::{self, RecoveryReport};
+use super::seal::SealJob;
 use super::{AuditLog, driver::Driver};
 use crate::entry::{Entry, Field};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::identity::{IDENTITY_LEN_MAX, Identity};
 use crate::format::meta;
 use crate::format::segment::SEGMENT_HEADER_LEN;
-use crate::format::{IDENTITY_NAME, SPARE_NAME};
+use crate::format::{IDENTITY_NAME, SPARE_NAME, index_name, nodes_name};
 use crate::hash;
 use crate::limits::PREALLOCATE_BYTES_MIN;
 use crate::merkle::Frontier;
@@ -29,6 +30,7 @@ use crate::view::growing::Growing;
 use crate::view::part::Part;
 use crate::view::sealed::Sealed;
 use crate::view::{Catalog, Published};
+use std::collections::HashSet;
 
 /// A segment without a footer, read and judged.
 struct Unsealed {
@@ -189,17 +191,18 @@ impl Writing<'_> {
         });
         let last = loaded.unsealed.pop();
         for before in &loaded.unsealed {
-            housekeeper.send(Job::Seal {
+            housekeeper.send(Job::Seal(SealJob {
                 first_index: before.found.header.first_index,
                 file: Arc::clone(&before.file),
                 data_end: before.scan.end,
-            });
+            }));
         }
-        for first_index in &loaded.sealed {
-            housekeeper.send(Job::SideFiles { first_index: *first_index });
-        }
+        housekeeper.send(side_files(&*fixed.storage, &loaded.sealed)?);
         let (active, is_unvouched) = match last {
-            Some(last) => continue_segment(last),
+            Some(last) => {
+                let len_max = segment_len(loaded.bytes, options.segment_bytes);
+                continue_segment(last, len_max)
+            }
             None => {
                 let active = first_segment(&fixed, &end)?;
                 catalog.push_growing(&active.header, Arc::clone(&active.file), 0)?;
@@ -217,6 +220,16 @@ impl Writing<'_> {
             regressed: false,
         })
     }
+}
+
+/// Which segments' side files are missing, and which may be damaged.
+fn side_files(storage: &dyn Storage, sealed: &[u64]) -> Result<Job> {
+    let names: HashSet<String> = storage.list()?.into_iter().map(|file| file.name).collect();
+    let is_there = |first_index: &u64| {
+        names.contains(&index_name(*first_index)) && names.contains(&nodes_name(*first_index))
+    };
+    let (perhaps, missing) = sealed.iter().partition(|first_index| is_there(first_index));
+    Ok(Job::SideFiles { missing, perhaps })
 }
 
 /// Refuses what is neither a log nor an empty place where one may be created.
@@ -293,9 +306,11 @@ fn open_unsealed(
     counters: &mut Counters,
 ) -> Result<(Unsealed, Option<RecoveryReport>)> {
     let name = found.name();
-    let file = storage.open(&name, Access::Write)?;
-    let len = usize::try_from(found.len).unwrap_or(usize::MAX);
-    let mut bytes = vec![0u8; len];
+    let (file, was_sealed) = match storage.open(&name, Access::Write) {
+        Err(error) if recover::is_denied(&error) => (storage.open(&name, Access::Read)?, true),
+        file => (file?, false),
+    };
+    let mut bytes = vec![0u8; found.len_to_scan()?];
     file.read_exact_at(&mut bytes, 0).map_err(|error| error.at_file(&*name))?;
     let scanned = scan(&bytes, &found.header, |_, _, frame| {
         let Some(encoded) = frame.meta() else { return };
@@ -306,6 +321,9 @@ fn open_unsealed(
         counters.types.insert(event_type.into(), frame.type_seq + 1);
     });
     let scan = scanned.map_err(|flaw| flaw.into_error(&*name, 0))?;
+    if was_sealed {
+        recover::check_can_be_sealed_again(&name, &scan, place)?;
+    }
     let report = recover::carry_out(storage, &*file, &name, &bytes, &scan, place)?;
     Ok((Unsealed { found: found.clone(), file, scan }, report))
 }
@@ -330,11 +348,12 @@ fn check_start(first: Option<&Found>, start: Hash) -> Result<()> {
         .expected(first.header.previous_hash, start))
 }
 
-fn continue_segment(last: Unsealed) -> (Active, bool) {
+fn continue_segment(last: Unsealed, len_max: u64) -> (Active, bool) {
     let is_unvouched = last.scan.groups.last().is_some_and(|group| group.header.count > 0);
     let active = Active {
         at: last.scan.end,
         capacity: last.found.len.max(last.scan.end),
+        len_max: len_max.max(last.found.len),
         last_header_crc: last.scan.groups.last().map_or(0, |group| group.header_crc),
         header: last.found.header,
         file: last.file,
@@ -348,6 +367,7 @@ fn first_segment(fixed: &Fixed, end: &End) -> Result<Active> {
     let len = PREALLOCATE_BYTES_MIN.min(fixed.segment_bytes);
     let spare = Spare::prepare(&*fixed.storage, len, how)?;
     let header = new_segment_header(fixed, end, fixed.clock.now())?;
+    spare.take_header(&*fixed.storage, &header)?;
     Active::begin(&*fixed.storage, spare, header)
 }
 

@@ -235,6 +235,17 @@ pub(crate) fn write_footer_again(
     file.set_read_only().map_err(at_name)
 }
 
+/// Refuses a segment that was sealed, since it is read-only, and has no whole footer any more.
+pub(crate) fn check_can_be_sealed_again(name: &str, scan: &Scan, place: Place) -> Result<()> {
+    if matches!(decide(scan, place), Decision::Refuse(_)) {
+        return Ok(()); // which names the entries that are missing or damaged
+    }
+    let message = "the segment is read-only, so it was sealed, but its footer is damaged";
+    let hint = "all its entries are there: allow yourself to write it (chmod 0600), and opening \
+                writes the footer again";
+    Err(Error::new(ErrorKind::Corrupt, message).at_file(name).at_offset(scan.end).hint(hint))
+}
+
 /// Whether the operating system does not let this process write.
 pub(crate) fn is_denied(error: &Error) -> bool {
     let source = std::error::Error::source(error);

@@ -129,7 +129,7 @@ fn plan_tail(storage: &FsStorage, report: &mut RepairReport) -> Result<()> {
     for (position, found) in segments.iter().enumerate().filter(|(_, s)| s.footer.is_none()) {
         let name = found.name();
         let file = storage.open(&name, crate::storage::Access::Read)?;
-        let mut bytes = vec![0u8; usize::try_from(found.len).unwrap_or(usize::MAX)];
+        let mut bytes = vec![0u8; found.len_to_scan()?];
         file.read_exact_at(&mut bytes, 0)?;
         let scan = crate::segment::scan::scan(&bytes, &found.header, |_, _, _| {});
         let scan = scan.map_err(|flaw| flaw.into_error(&*name, 0))?;

@@ -20,14 +20,19 @@ use crate::view::sealed::Sealed;
 
 const READ_BYTES: usize = 1 << 20;
 
-/// Seals the growing part that begins at `first_index` and ends at `data_end`.
-pub(crate) fn seal(
-    storage: &Arc<dyn Storage>,
-    catalog: &Catalog,
-    first_index: u64,
-    file: &dyn StorageFile,
-    data_end: u64,
-) -> Result<()> {
+/// A segment that gets no further group.
+#[derive(Clone, Debug)]
+pub(crate) struct SealJob {
+    pub(crate) first_index: u64,
+    pub(crate) file: Arc<dyn StorageFile>,
+    /// Where its groups end; they are synced.
+    pub(crate) data_end: u64,
+}
+
+/// Seals a growing part whose last group is written and synced.
+pub(crate) fn seal(storage: &Arc<dyn Storage>, catalog: &Catalog, job: &SealJob) -> Result<()> {
+    let SealJob { first_index, file, data_end } = job;
+    let (first_index, file, data_end) = (*first_index, &**file, *data_end);
     let part = catalog.part(first_index);
     let Some(Part::Growing(growing)) = part.as_deref() else { return Ok(()) };
     let followed = growing.followed(data_end)?;
@@ -58,9 +63,13 @@ pub(crate) fn seal(
     Footer::finish(&mut bytes, &hasher.finish());
     let name = growing.name();
     let at_name = |error: Error| error.at_file(&*name);
+    file.allocate(data_end, bytes.len() as u64).map_err(at_name)?;
     file.write_all_at(&bytes, data_end).map_err(at_name)?;
     file.set_len(data_end + bytes.len() as u64).map_err(at_name)?;
-    file.sync_all().map_err(at_name)?;
+    file.sync_all().map_err(|error| {
+        // Whatever the reason, full disk included: a failed sync is not tried again.
+        Error::new(ErrorKind::Poisoned, format!("{name}: {error}"))
+    })?;
     // Sealed: a crash from here on leaves a whole footer.
     file.set_read_only().map_err(at_name)?;
     // Caches: without them whoever reads derives them, and the next open tries again.

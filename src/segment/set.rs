@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::footer::Footer;
 use crate::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::format::{parse_segment_name, segment_name};
-use crate::limits::{SEGMENTS_MAX, UNSEALED_SEGMENTS_MAX};
+use crate::limits::{FOOTER_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENTS_MAX, UNSEALED_SEGMENTS_MAX};
 use crate::merkle::Frontier;
 use crate::storage::{Access, FileKind, Storage, StorageFile};
 use crate::types::Hash;
@@ -27,6 +27,20 @@ impl Found {
     #[must_use]
     pub fn name(&self) -> String {
         segment_name(self.header.first_index)
+    }
+
+    /// Bytes of the file, when no more than a segment without a whole footer can have.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] beyond the largest segment and the largest footer.
+    pub fn len_to_scan(&self) -> Result<usize> {
+        let len_max = SEGMENT_BYTES_MAX + FOOTER_BYTES_MAX;
+        let len = usize::try_from(self.len).ok().filter(|_| self.len <= len_max);
+        len.ok_or_else(|| {
+            Error::new(ErrorKind::Corrupt, "a segment is too long")
+                .at_file(self.name())
+                .expected(format_args!("at most {len_max} bytes"), self.len)
+        })
     }
 }
 
