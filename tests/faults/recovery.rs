@@ -197,10 +197,115 @@ fn side_files_that_are_gone_or_damaged_are_made_again() {
     let log = options(&sim, 1).open().unwrap();
     assert_eq!(log.query(&Query::new().agent("did:a").limit(0)).unwrap().entries.len(), all);
     assert_eq!(log.view().root_at(head.size).unwrap(), head.root);
-    log.close().unwrap();
-    for (name, whole) in side.iter().zip(&whole) {
-        assert_eq!(&sim.bytes(name), whole, "{name}");
+    // Missing ones are made before anything else, damaged ones when there is nothing else to do.
+    let is_mended = || {
+        let names = sim.names();
+        side.iter()
+            .zip(&whole)
+            .all(|(name, whole)| names.contains(name) && sim.bytes(name) == *whole)
+    };
+    let begun = std::time::Instant::now();
+    while !is_mended() {
+        assert!(begun.elapsed().as_secs() < 30, "side files are not mended");
+        std::thread::yield_now();
     }
+    log.close().unwrap();
+}
+
+#[test]
+fn side_files_that_are_missing_are_made_before_the_log_is_closed_again() {
+    let sim = many_segments();
+    let is_side = |name: &String| name.ends_with(".nodes") || name.ends_with(".index");
+    let side: Vec<String> = sim.names().into_iter().filter(is_side).collect();
+    side.iter().for_each(|name| sim.take_away(name));
+    options(&sim, 1).open().unwrap().close().unwrap();
+    assert_eq!(sim.names().into_iter().filter(is_side).collect::<Vec<_>>(), side);
+}
+
+/// Closing gives unused room back; that must not cost a segment per opening.
+#[test]
+fn opening_and_appending_again_and_again_fills_one_segment() {
+    let sim = Sim::new();
+    for n in 0..20u64 {
+        let log = options(&sim, 1).open().unwrap();
+        assert_eq!(log.append(entry("did:a", "{}")).unwrap().index().get(), n);
+        assert_eq!(log.view().segments().len(), 1);
+        log.close().unwrap();
+    }
+    assert!(sim.bytes(SEGMENT).len() < 20_000);
+}
+
+/// Segments of one log, but in the wrong places or of the wrong length.
+#[test]
+fn swapped_cut_and_missing_segments_are_named() {
+    let whole = many_segments();
+    let segments: Vec<String> =
+        whole.names().into_iter().filter(|name| name.ends_with(".seg")).collect();
+    let last = segments.len() - 1;
+    let refused = |sim: &Sim, wanted: &[&String]| {
+        let error = options(sim, 1).open().unwrap_err();
+        let file = error.location().file.clone().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        assert!(wanted.iter().any(|name| **name == file), "wanted {wanted:?}: {error}");
+        error
+    };
+    let (a, b) = (&segments[2], &segments[3]);
+    let sim = whole.fork();
+    let (bytes_a, bytes_b) = (whole.bytes(a), whole.bytes(b));
+    sim.put(a, &bytes_b);
+    sim.put(b, &bytes_a);
+    refused(&sim, &[a]);
+    for (position, name) in segments.iter().enumerate() {
+        let sim = whole.fork();
+        sim.take_away(name);
+        let next = segments.get(position + 1).unwrap_or(&segments[last - 1]);
+        refused(&sim, &[next]);
+        if position < last {
+            let sim = whole.fork();
+            let bytes = whole.bytes(name);
+            sim.put(name, &bytes[..bytes.len() - 1000]);
+            refused(&sim, &[name]);
+        }
+        let sim = whole.fork();
+        sim.put(name, &whole.bytes(name)[..3000]);
+        refused(&sim, &[name]);
+    }
+    // A header with a sound CRC that continues another tree.
+    let sim = whole.fork();
+    let mut bytes = whole.bytes(a);
+    bytes[128] ^= 1;
+    let crc = crc32(&bytes[..4092]);
+    bytes[4092..4096].copy_from_slice(&crc.to_le_bytes());
+    sim.put(a, &bytes);
+    refused(&sim, &[a]);
+    // More entries than the next segment leaves room for.
+    let sim = whole.fork();
+    sim.take_away(&segments[last]);
+    let error = refused(&sim, &[&segments[last - 1]]);
+    assert!(error.advice().is_some());
+}
+
+/// CRC-32 (IEEE), bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, byte: &u8| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)))
+    };
+    !bytes.iter().fold(u32::MAX, step)
+}
+
+/// A file that claims to be large allocates nothing of the kind.
+#[test]
+fn a_sparse_file_of_ten_gigabytes_is_refused_before_it_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    AuditLog::open(&path).unwrap().close().unwrap();
+    let file = std::fs::File::options().write(true).open(path.join(SEGMENT)).unwrap();
+    file.set_len(10 << 30).unwrap();
+    let error = AuditLog::open(&path).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.location().file.as_deref()),
+        (ErrorKind::Corrupt, Some(SEGMENT))
+    );
 }
 
 /// Side files are caches: no room for them is no reason to stop.

@@ -32,7 +32,7 @@ fn text(dice: &mut Dice) -> String {
 }
 
 impl Told {
-    fn take(&mut self, receipt: &witnessmark::Receipt) {
+    pub(crate) fn take(&mut self, receipt: &witnessmark::Receipt) {
         self.receipts.push((receipt.index().get(), receipt.entry_hash()));
     }
 
