@@ -34,17 +34,24 @@ const COLUMNS: [(&str, Side); 7] = [
     ("DECISION", Side::Left),
 ];
 
+/// Terminals narrower than this do without the event type, which says least.
+const TYPE_WIDTH_MIN: usize = 110;
+const TYPE: usize = 3;
+
 /// Prints entries, one at a time.
 #[derive(Debug)]
 pub(crate) struct Printer {
     table: Option<Table>,
+    has_type: bool,
 }
 
 impl Printer {
     /// `--format`, or what `--json` asks for, or columns.
     pub(crate) fn new(out: &Output, form: Option<Form>) -> Self {
         let form = form.unwrap_or(if out.is_json() { Form::Lines } else { Form::Table });
-        Self { table: (form == Form::Table).then(|| Table::new(&COLUMNS)) }
+        let has_type = out.width().is_none_or(|width| width >= TYPE_WIDTH_MIN);
+        let columns = chosen(COLUMNS, has_type);
+        Self { table: (form == Form::Table).then(|| Table::new(&columns)), has_type }
     }
 
     /// Whether people read this.
@@ -56,7 +63,7 @@ impl Printer {
     pub(crate) fn print(&mut self, out: &mut Output, entry: &StoredEntry) -> Answer<()> {
         match &mut self.table {
             None => out.json_text(&witnessmark::entry_json(entry)),
-            Some(table) => table.row(out, &cells(entry)),
+            Some(table) => table.row(out, &chosen(cells(entry), self.has_type)),
         }
     }
 
@@ -67,6 +74,12 @@ impl Printer {
         }
         out.flush()
     }
+}
+
+/// The columns without the event type, or with it.
+fn chosen<T, const N: usize>(columns: [T; N], has_type: bool) -> Vec<T> {
+    let columns = columns.into_iter().enumerate();
+    columns.filter(|(at, _)| has_type || *at != TYPE).map(|(_, column)| column).collect()
 }
 
 /// One entry in the order of the columns.

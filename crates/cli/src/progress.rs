@@ -4,14 +4,14 @@
 //! `--json`.
 
 use crate::args::Global;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 /// How long a command may take before it has to show that it is alive.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Redraws per second.
-const REDRAWS: u8 = 10;
+/// How often it is redrawn; indicatif's own throttle lets bursts through.
+const REDRAW: Duration = Duration::from_millis(100);
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(crate) enum Unit {
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
-    started: Instant,
+    next_draw: Instant,
     is_wanted: bool,
     is_shown: bool,
 }
@@ -37,43 +37,55 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         let template = match (total, unit) {
             (Some(_), Unit::Entries) => {
-                "{prefix} {wide_bar} {percent:>3} %  {human_pos}/{human_len}  {per_sec}"
+                "{prefix} {wide_bar} {percent:>3} %  {human_pos}/{human_len}  {rate}"
             }
             (Some(_), Unit::Bytes) => {
                 "{prefix} {wide_bar} {percent:>3} %  {bytes}/{total_bytes}  {bytes_per_sec}"
             }
-            (None, Unit::Entries) => "{prefix} {spinner} {human_pos}  {per_sec}",
+            (None, Unit::Entries) => "{prefix} {spinner} {human_pos}  {rate}",
             (None, Unit::Bytes) => "{prefix} {spinner} {bytes}  {bytes_per_sec}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
+            bar.set_style(style.with_key("rate", rate));
         }
         bar.set_prefix(what);
-        Self { bar, started: Instant::now(), is_wanted, is_shown: false }
+        Self { bar, next_draw: Instant::now() + PATIENCE, is_wanted, is_shown: false }
     }
 
     /// Says how far it has come.
     pub(crate) fn set(&mut self, position: u64) {
-        if !self.is_wanted {
-            return;
+        if self.is_due() {
+            self.bar.set_position(position);
         }
-        if !self.is_shown && self.started.elapsed() > PATIENCE {
-            self.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS));
-            self.is_shown = true;
-        }
-        self.bar.set_position(position);
     }
 
     /// Says how far it has come, and how far there is to go.
     pub(crate) fn set_of(&mut self, position: u64, total: u64) {
-        if self.is_wanted {
+        if self.is_due() {
             self.bar.set_length(total);
-            self.set(position);
+            self.bar.set_position(position);
         }
+    }
+
+    fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        if !self.is_wanted || now < self.next_draw {
+            return false;
+        }
+        self.next_draw = now + REDRAW;
+        if !std::mem::replace(&mut self.is_shown, true) {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        true
     }
 
     /// Takes the bar away again.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+fn rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {
+    // A rate that cannot be shown leaves its place empty.
+    let _ = write!(out, "{:.0}/s", state.per_sec());
 }

@@ -6,17 +6,22 @@
 //! ```
 //!
 //! Rows are held back until widths are known, at most [`HELD_MAX`] of them, and flow after that.
-//! Cells are escaped here. On a terminal the line is cut at its width, with an ellipsis.
+//! Cells are escaped here. On a terminal that is too narrow the widest columns give way, the first
+//! one last, and what does not fit ends in an ellipsis; in a pipe nothing is ever cut.
 
 use crate::errors::Answer;
 use crate::escape::Clean;
 use crate::output::{HEAD, Output, paint};
+use std::borrow::Cow;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Rows that are held back to find widths.
 const HELD_MAX: usize = 1000;
 /// Widest column; longer cells stick out, and later columns move.
 const COLUMN_MAX: usize = 60;
+
+/// Narrowest column that is made so to fit a terminal.
+const COLUMN_MIN: usize = 8;
 
 /// On which side a column's cells are flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +65,9 @@ impl Table {
             return Ok(());
         }
         if !std::mem::replace(&mut self.has_begun, true) {
+            if let Some(width) = out.width() {
+                self.fit(width);
+            }
             let heads: Vec<String> =
                 self.heads.iter().map(|(head, _)| (*head).to_owned()).collect();
             let line = self.line(&heads, out.width());
@@ -69,6 +77,19 @@ impl Table {
             self.print(out, &cells)?;
         }
         Ok(())
+    }
+
+    /// Makes the widest columns narrower until a line fits, or nothing can give way any more.
+    fn fit(&mut self, width: usize) {
+        let gaps = 2 * self.widths.len().saturating_sub(1);
+        while self.widths.iter().sum::<usize>() + gaps > width {
+            let others = self.widths.iter_mut().zip(&self.heads).skip(1);
+            let left = others.filter(|(_, (_, side))| *side == Side::Left).map(|(width, _)| width);
+            match left.max_by_key(|width| **width) {
+                Some(widest) if *widest > COLUMN_MIN => *widest -= 1,
+                _ => return,
+            }
+        }
     }
 
     fn print(&self, out: &mut Output, cells: &[String]) -> Answer<()> {
@@ -82,18 +103,27 @@ impl Table {
             if !line.is_empty() {
                 line.push_str("  ");
             }
+            let cell = match width_max {
+                Some(_) if *side == Side::Left => shorten(cell, *width),
+                _ => Cow::Borrowed(cell.as_str()),
+            };
             let pad = " ".repeat(width.saturating_sub(cell.width()));
             match side {
-                Side::Left => line.extend([cell, pad.as_str()]),
-                Side::Right => line.extend([pad.as_str(), cell]),
+                Side::Left => line.extend([&*cell, &pad]),
+                Side::Right => line.extend([&*pad, &cell]),
             }
         }
         let line = line.trim_end();
-        match width_max {
-            Some(width) if line.width() > width => cut(line, width.saturating_sub(1)) + "…",
-            _ => line.to_owned(),
-        }
+        width_max.map_or_else(|| line.to_owned(), |width| shorten(line, width).into_owned())
     }
+}
+
+/// A text of at most `width` columns; an ellipsis stands for what is missing.
+fn shorten(text: &str, width: usize) -> Cow<'_, str> {
+    if text.width() <= width {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(cut(text, width.saturating_sub(1)) + "…")
 }
 
 /// As much of the beginning of a text as fits into `width` columns.
@@ -135,6 +165,12 @@ mod tests {
         let cells = ["例".to_owned(), "7".to_owned(), "end".to_owned()];
         assert_eq!(table.line(&cells, None), "例      7  end");
         assert_eq!(table.line(&cells, Some(12)), "例      7  …");
+        let mut wide = Table::new(&[("TIME", Side::Left), ("A", Side::Left), ("B", Side::Left)]);
+        wide.widths = vec![24, 30, 12];
+        wide.fit(60);
+        assert_eq!(wide.widths, [24, 20, 12]);
+        wide.fit(10);
+        assert_eq!(wide.widths, [24, COLUMN_MIN, COLUMN_MIN]);
         assert_eq!((grouped(0), grouped(1_234_567)), ("0".into(), "1,234,567".into()));
     }
 }

@@ -108,7 +108,8 @@ impl Tour<'_> {
             self.line("")?;
         }
         self.step += 1;
-        self.line(paint(HEAD, format_args!("{}  {title}", self.step)))
+        self.line(paint(HEAD, format_args!("{}  {title}", self.step)))?;
+        self.context.out.flush()
     }
 
     /// The command that does what the demo does next.
