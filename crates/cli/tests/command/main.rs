@@ -8,6 +8,7 @@
 
 mod auditing;
 mod codes;
+mod manual;
 mod proofs;
 mod reading;
 mod streams;

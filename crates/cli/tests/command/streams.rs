@@ -148,3 +148,27 @@ fn completions_and_manual_pages_know_every_command() {
     rig.run(&["man", "--out", "pages"]).exits(0);
     assert!(rig.path("pages/wmark-query.1").exists());
 }
+
+#[test]
+fn an_interrupt_ends_with_130_and_says_what_is_durable() {
+    let rig = Rig::empty();
+    let mut command = rig.command(&["demo", "--entries", "200000", "--dir", "tour", "--fast"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let log = rig.path("tour/log");
+    let size =
+        || witnessmark::Reader::open(&log).and_then(|reader| Ok(reader.view()?.size().get()));
+    while !size().is_ok_and(|size| size > 0) {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be interrupted");
+        std::thread::yield_now();
+    }
+    let sent = std::process::Command::new("kill").arg("-INT").arg(child.id().to_string()).status();
+    assert!(sent.unwrap().success());
+    let mut err = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{err}");
+    let told = err.split("through index ").nth(1).and_then(|rest| rest.split(' ').next());
+    let last: u64 = told.and_then(|index| index.parse().ok()).expect("an index in the message");
+    let size = size().unwrap();
+    assert!(last < size && size < 200_000, "told {last}, found {size}");
+    rig.run(&["verify", "tour/log"]).exits(0);
+}
