@@ -172,21 +172,16 @@ pub fn find(meta: &[u8], field: Field) -> Option<&[u8]> {
 /// # Errors
 /// A [`Flaw`] naming the first record that is not so.
 pub fn check(meta: &[u8]) -> Result<(), Flaw> {
+    if is_plainly_good(meta) { Ok(()) } else { check_records(meta) }
+}
+
+fn check_records(meta: &[u8]) -> Result<(), Flaw> {
     let mut seen = 0u32;
     for record in Records::new(meta) {
         let (id, bytes) = record?;
         let Some(field) = Field::from_id(id) else { continue };
         seen |= 1 << id;
-        let is_good = match field {
-            Field::EntryUuid => bytes.len() == 16,
-            Field::EntryId => {
-                let text = std::str::from_utf8(bytes);
-                text.is_ok_and(|text| !text.is_empty() && canonical_uuid(text).is_none())
-            }
-            Field::EventType | Field::AgentDid | Field::Action if bytes.is_empty() => false,
-            _ if field.is_time() => decode_time(bytes).is_some(),
-            _ => std::str::from_utf8(bytes).is_ok(),
-        };
+        let is_good = is_good_value(field, bytes);
         if !is_good {
             return Err(Flaw::new(0, "value of a field", field.name(), "malformed bytes"));
         }
@@ -201,6 +196,39 @@ pub fn check(meta: &[u8]) -> Result<(), Flaw> {
         }
     }
     Ok(())
+}
+
+fn is_good_value(field: Field, bytes: &[u8]) -> bool {
+    match field {
+        Field::EntryUuid => bytes.len() == 16,
+        Field::EntryId => {
+            let text = std::str::from_utf8(bytes);
+            text.is_ok_and(|text| !text.is_empty() && canonical_uuid(text).is_none())
+        }
+        Field::EventType | Field::AgentDid | Field::Action if bytes.is_empty() => false,
+        _ if field.is_time() => decode_time(bytes).is_some(),
+        _ => std::str::from_utf8(bytes).is_ok(),
+    }
+}
+
+/// Whether meta with known fields of less than 128 bytes, as nearly all is, is good; `false` says
+/// nothing. Whoever reads a whole log checks every entry, so this is split by hand.
+fn is_plainly_good(meta: &[u8]) -> bool {
+    let (mut rest, mut last_id, mut seen) = (meta, 0, 0u32);
+    while let [id, len, after @ ..] = rest {
+        let Some((bytes, next)) = after.split_at_checked(usize::from(*len)) else { return false };
+        let Some(field) = Field::from_id(*id).filter(|_| *id > last_id && *len < 0x80) else {
+            return false;
+        };
+        if !is_good_value(field, bytes) {
+            return false;
+        }
+        (rest, last_id, seen) = (next, *id, seen | 1 << *id);
+    }
+    let bit = |field: Field| 1u32 << field.id();
+    let required = [Field::Timestamp, Field::EventType, Field::AgentDid, Field::Action];
+    let ids = seen & (bit(Field::EntryId) | bit(Field::EntryUuid));
+    rest.is_empty() && ids.count_ones() == 1 && required.into_iter().all(|f| seen & bit(f) != 0)
 }
 
 #[cfg(test)]
@@ -224,6 +252,21 @@ mod tests {
         assert_eq!(find(&meta, Field::SessionId), None);
         let time = decode_time(find(&meta, Field::Timestamp).unwrap()).unwrap();
         assert_eq!((time.seconds, time.nanos, time.offset_minutes), (-5, 9, Some(0)));
+    }
+
+    /// The quick way accepts nothing that the careful one does not, and takes the usual entry.
+    #[test]
+    fn plainly_good_is_good() {
+        let meta = sample();
+        assert!(is_plainly_good(&meta));
+        for at in 0..meta.len() {
+            for value in 0..=255 {
+                let mut bad = meta.clone();
+                bad[at] = value;
+                assert!(!is_plainly_good(&bad) || check_records(&bad).is_ok(), "{at}: {value}");
+            }
+            assert!(!is_plainly_good(&meta[..at]) || check_records(&meta[..at]).is_ok(), "{at}");
+        }
     }
 
     #[test]
