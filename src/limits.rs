@@ -61,6 +61,8 @@ pub const CLOCK_REGRESSION_REPORT_NS: u64 = 10_000_000;
 
 /// Most findings one audit names; the rest are counted.
 pub const FINDINGS_MAX: usize = 10_000;
+/// Most notes, and most gaps in what was covered, that one audit names; the rest are counted.
+pub const NOTES_MAX: usize = 1000;
 
 /// Results of a query when no limit is given.
 pub const QUERY_LIMIT_DEFAULT: usize = 100;

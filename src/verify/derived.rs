@@ -14,6 +14,7 @@ use crate::hash;
 use crate::limits::ZONE_ENTRIES;
 use crate::types::Hash;
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// One name in one segment.
 #[derive(Clone, Debug)]
@@ -30,7 +31,68 @@ pub(super) struct Occurrences {
 }
 
 /// Names of one key and their entries.
-pub(super) type Names = HashMap<Box<[u8]>, Occurrences>;
+pub(super) type Names = HashMap<Box<[u8]>, Occurrences, Seeded>;
+
+/// A hash for names of a few bytes: quick, and seeded, so that whoever chooses names cannot choose
+/// where they fall.
+#[derive(Clone, Debug)]
+pub(super) struct Seeded(u64);
+
+impl Default for Seeded {
+    fn default() -> Self {
+        Self(RandomState::new().build_hasher().finish() | 1)
+    }
+}
+
+impl BuildHasher for Seeded {
+    type Hasher = Folded;
+
+    fn build_hasher(&self) -> Folded {
+        Folded { state: self.0, factor: self.0 }
+    }
+}
+
+/// Multiplies eight bytes at a time into twice the width and folds that back.
+#[derive(Debug)]
+pub(super) struct Folded {
+    state: u64,
+    factor: u64,
+}
+
+impl Folded {
+    #[inline]
+    fn fold(&mut self, word: u64) {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let product = u128::from(self.state ^ word) * u128::from(self.factor ^ ODD);
+        let low = u64::try_from(product & u128::from(u64::MAX)).unwrap_or(0);
+        self.state = low ^ u64::try_from(product >> 64).unwrap_or(0);
+    }
+}
+
+impl Hasher for Folded {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.fold(u64::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
+            let mut last = [0u8; 8];
+            last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            self.fold(u64::from_le_bytes(last));
+        }
+    }
+
+    /// The length, which slices give before their bytes.
+    #[inline]
+    fn write_usize(&mut self, len: usize) {
+        self.fold(len as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.state
+    }
+}
 
 /// A sequence number that is not the count of the entries before.
 pub(super) struct Gap {
@@ -88,16 +150,17 @@ impl Derived {
     }
 
     /// Takes the next entry, which hashed right, and its frame's offset; calls `gap` for each
-    /// sequence number that is not the one it must be.
+    /// sequence number that is not the one it must be. Returns whether its event type is one of the
+    /// engine's own, if it has any.
     pub(super) fn push(
         &mut self,
         frame: &Frame<'_>,
         local: u32,
         offset: u64,
         mut gap: impl FnMut(Gap),
-    ) {
+    ) -> Option<bool> {
         self.count += 1;
-        let mut event = None;
+        let (mut event, mut has_system_type) = (None, None);
         match frame.meta() {
             None => {
                 self.lost += 1;
@@ -109,7 +172,10 @@ impl Derived {
                 let facts = terms::scan(meta, |key, term| {
                     let seq = match key {
                         Key::Agent => Some((frame.agent_seq, lost)),
-                        Key::Type => Some((frame.type_seq, lost)),
+                        Key::Type => {
+                            has_system_type = Some(term.starts_with(b"witnessmark."));
+                            Some((frame.type_seq, lost))
+                        }
                         _ if with_index => None,
                         _ => return,
                     };
@@ -131,6 +197,7 @@ impl Derived {
         if self.with_index {
             self.index(frame, local, offset, event);
         }
+        has_system_type
     }
 
     fn widen(&mut self, event: Option<Instant>, recorded: u64) {

@@ -161,9 +161,16 @@ impl State {
         }
     }
 
-    /// Takes a group whose header passed its checks, with its frames and padding.
-    pub(super) fn take(&mut self, offset: u64, header: &GroupHeader, header_crc: u32, body: &[u8]) {
-        let is_sound = crate::format::crc(self.nonce, &[body]) == header.body_crc;
+    /// Takes a group whose header passed its checks, with its frames and padding. `is_sound` says
+    /// whether their checksum held.
+    pub(super) fn take(
+        &mut self,
+        offset: u64,
+        header: &GroupHeader,
+        header_crc: u32,
+        body: &[u8],
+        is_sound: bool,
+    ) {
         let cause = if is_sound { Cause::Edited } else { Cause::BitRot };
         let before = self.findings.len();
         self.check_place(offset, header);
@@ -313,37 +320,43 @@ impl State {
     /// What a right hash does not say.
     fn check_entry(&mut self, frame: &Frame<'_>, index: u64, offset: u64) {
         let is_system = frame.flags & FLAG_SYSTEM != 0;
-        if let Some(encoded) = frame.meta() {
-            if let Err(flaw) = meta::check(encoded) {
-                let finding = Finding::of(Cause::Edited, &self.name, flaw, offset).at(offset);
-                self.report(finding.entry(index));
-            }
-            let kind = meta::find(encoded, Field::EventType).unwrap_or_default();
-            if kind.starts_with(b"witnessmark.") != is_system {
-                let what = "flag and event type of a system entry";
-                let finding = self.finding(Cause::Edited, what, offset + 1, index);
-                self.report(finding.expected("both or neither", "one of them"));
-            }
-            if is_system && [&b"witnessmark.erasure"[..], b"witnessmark.repair"].contains(&kind) {
-                let payload = frame.payload().unwrap_or_default();
-                self.declarations.extend(Declaration::read(index, payload));
-            }
+        if let Some(Err(flaw)) = frame.meta().map(meta::check) {
+            let finding = Finding::of(Cause::Edited, &self.name, flaw, offset).at(offset);
+            self.report(finding.entry(index));
+        }
+        if is_system {
+            self.check_system_entry(frame, index, offset);
         }
         if frame.form() != Form::Whole {
-            if is_system {
-                let what = "a system entry must be whole";
-                let finding = self.finding(Cause::UndeclaredErasure, what, offset, index);
-                self.report(finding);
-            }
             self.erased.push(Erased { index, form: frame.form(), offset });
         }
         let local = u32::try_from(index - self.first_index).unwrap_or(u32::MAX);
         let mut gaps = Vec::new();
-        self.derived.push(frame, local, offset, |gap| gaps.push(gap));
+        let has_system_type = self.derived.push(frame, local, offset, |gap| gaps.push(gap));
+        if has_system_type.is_some_and(|has_it| has_it != is_system) {
+            let what = "flag and event type of a system entry";
+            let finding = self.finding(Cause::Edited, what, offset + 1, index);
+            self.report(finding.expected("both or neither", "one of them"));
+        }
         for gap in gaps {
             let (what, at) = sequence_words(gap.key);
             let finding = self.finding(Cause::OutOfSequence, what, offset + at, index);
             self.report(finding.expected(gap.wanted, gap.found));
+        }
+    }
+
+    /// System entries are whole for ever, and some of them declare erasures.
+    fn check_system_entry(&mut self, frame: &Frame<'_>, index: u64, offset: u64) {
+        if frame.form() != Form::Whole {
+            let what = "a system entry must be whole";
+            let finding = self.finding(Cause::UndeclaredErasure, what, offset, index);
+            self.report(finding);
+        }
+        let encoded = frame.meta().unwrap_or_default();
+        let kind = meta::find(encoded, Field::EventType).unwrap_or_default();
+        if [&b"witnessmark.erasure"[..], b"witnessmark.repair"].contains(&kind) {
+            let payload = frame.payload().unwrap_or_default();
+            self.declarations.extend(Declaration::read(index, payload));
         }
     }
 

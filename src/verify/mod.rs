@@ -36,6 +36,7 @@ pub use report::{Cause, Finding, Report, Verdict};
 
 use crate::error::Result;
 use crate::hash;
+use crate::limits::NOTES_MAX;
 use crate::storage::{FsStorage, Storage};
 use crate::sync::{Condvar, Mutex, thread};
 use crate::types::{Hash, TreeSize};
@@ -153,6 +154,8 @@ pub fn verify_storage(storage: &dyn Storage, options: &VerifyOptions) -> Result<
             joined.unvouched
         ));
     }
+    shorten(&mut notes);
+    shorten(&mut joined.not_covered);
     Ok(Report {
         verdict: Report::judge(&joined.findings, erased),
         identity: survey.identity.map(|(identity, _)| identity),
@@ -169,6 +172,15 @@ pub fn verify_storage(storage: &dyn Storage, options: &VerifyOptions) -> Result<
         notes,
         not_covered: joined.not_covered,
     })
+}
+
+/// Keeps a list that a strange directory can make as long as it likes to what people read.
+fn shorten(words: &mut Vec<String>) {
+    let left_out = words.len().saturating_sub(NOTES_MAX);
+    if left_out > 0 {
+        words.truncate(NOTES_MAX);
+        words.push(format!("and {left_out} more"));
+    }
 }
 
 fn threads(options: &VerifyOptions, tasks: usize) -> usize {

@@ -150,8 +150,7 @@ fn check_into(
     state.anchor = audit.anchor;
     state.index_max = end_index.unwrap_or(TREE_SIZE_MAX).min(TREE_SIZE_MAX);
     let place = Place { end, is_bounded, end_index };
-    let at = SEGMENT_HEADER_LEN as u64;
-    let mut walk = Walk { pieces: &mut pieces, state: &mut state, place, at };
+    let mut walk = Walk::new(&mut pieces, &mut state, place);
     outcome.tail = walk.run()?;
     outcome.data_end = walk.at;
     outcome.state = Some(state);

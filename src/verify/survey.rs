@@ -10,7 +10,7 @@ use crate::format::{
     IDENTITY_NAME, SPARE_NAME, UNKNOWN_VERSION, parse_name, parse_segment_name, segment_name,
 };
 use crate::limits::{SEGMENTS_MAX, TREE_SIZE_MAX};
-use crate::storage::{Access, DirEntry, FileKind, Storage};
+use crate::storage::{Access, DirEntry, Storage};
 use crate::types::TreeSize;
 use std::collections::BTreeSet;
 
@@ -55,7 +55,7 @@ impl Survey {
             notes
                 .push("there is no segment: an empty log, or one that lost all of them".to_owned());
         }
-        note_files(&files, &tasks, &mut findings, &mut notes);
+        note_files(&files, &tasks, &mut notes);
         let is_read = |name: &str| {
             let stem = parse_segment_name(name)
                 .or_else(|| parse_name(name, ".nodes"))
@@ -143,22 +143,14 @@ fn live_end(storage: &dyn Storage, first_index: u64, anchor: TreeSize) -> Result
     if is_sealed { Ok(None) } else { live::synced_end(&file, anchor.get()) }
 }
 
-/// Says which files are not part of the log, and which of its files are not files.
-fn note_files(
-    files: &[DirEntry],
-    tasks: &[Task],
-    findings: &mut Vec<Finding>,
-    notes: &mut Vec<String>,
-) {
+/// Says which files are not part of the log.
+fn note_files(files: &[DirEntry], tasks: &[Task], notes: &mut Vec<String>) {
     let is_segment = |first: u64| tasks.binary_search_by_key(&first, |t| t.first_index).is_ok();
     let last = tasks.last().map(|task| task.first_index);
-    for DirEntry { name, kind, .. } in files {
+    for name in files.iter().map(|file| &file.name) {
         let side = parse_name(name, ".nodes").or_else(|| parse_name(name, ".index"));
-        if let Some(first_index) = parse_segment_name(name).filter(|first| is_segment(*first)) {
-            if *kind != FileKind::Regular {
-                let finding = Finding::new(Cause::Unreadable, name, "a segment must be a file");
-                findings.push(finding.entry(first_index));
-            }
+        if parse_segment_name(name).is_some_and(is_segment) {
+            // Read as part of the log, or reported when it is not even a file.
         } else if let Some(first_index) = side {
             if !is_segment(first_index) || last == Some(first_index) {
                 notes.push(format!("{name} belongs to no sealed segment"));

@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::format::Flaw;
 use crate::format::footer::FOOTER_MAGIC;
 use crate::format::group::{GROUP_COVERED_OFFSET, GROUP_HEADER_LEN, GroupHeader};
+use crate::format::segment::SEGMENT_HEADER_LEN;
 use crate::limits::GROUP_BODY_BYTES_MAX;
 
 /// Where a segment stands in the log, as far as judging its end needs it.
@@ -49,9 +50,15 @@ pub(super) struct Walk<'p, 'm> {
     pub(super) place: Place,
     /// Where the next group begins.
     pub(super) at: u64,
+    /// Offset and `synced_size` of the header found last that vouches for something.
+    voucher: (u64, u64),
 }
 
-impl Walk<'_, '_> {
+impl<'p, 'm> Walk<'p, 'm> {
+    pub(super) fn new(pieces: &'p mut Pieces<'m>, state: &'p mut State, place: Place) -> Self {
+        Self { pieces, state, place, at: SEGMENT_HEADER_LEN as u64, voucher: (0, 0) }
+    }
+
     /// Walks to the end and says what is there.
     pub(super) fn run(&mut self) -> Result<Tail> {
         loop {
@@ -81,14 +88,15 @@ impl Walk<'_, '_> {
             let flaw = Flaw::new(GROUP_HEADER_LEN, "group ends early", body_len, body.len());
             return self.hole(flaw);
         }
-        if let Err(flaw) = header.check_body(body)
-            && crate::format::crc(header.nonce, &[body]) != header.body_crc
-            && self.is_torn()?
-        {
+        let found = crate::format::crc(header.nonce, &[body]);
+        let is_sound = found == header.body_crc;
+        if !is_sound && self.is_torn()? {
+            let (wanted, found) = (format!("{:08x}", header.body_crc), format!("{found:08x}"));
+            let flaw = Flaw::new(GROUP_HEADER_LEN, "group body crc", wanted, found);
             return Ok(Some(Tail::Torn(flaw.shifted(at))));
         }
         let body = self.pieces.get(at + GROUP_HEADER_LEN as u64, body_len)?;
-        self.state.take(at, &header, crc, body);
+        self.state.take(at, &header, crc, body, is_sound);
         self.at = at + len;
         Ok(None)
     }
@@ -120,8 +128,15 @@ impl Walk<'_, '_> {
             return Ok(false);
         }
         let index = self.state.index;
+        let (at, size) = self.voucher;
+        if at > self.at && size > index {
+            return Ok(false);
+        }
         let vouches = |_: u64, header: &GroupHeader| header.synced_size > index;
-        Ok(self.search(vouches)?.is_none())
+        let Some((at, header)) = self.search(vouches)? else { return Ok(true) };
+        // Kept, so that a file full of holes is not searched to its end for each of them.
+        self.voucher = (at, header.synced_size);
+        Ok(false)
     }
 
     fn is_zero_to_end(&mut self) -> Result<bool> {

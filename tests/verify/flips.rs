@@ -83,6 +83,53 @@ fn every_bit_of_two_footers() {
     }
 }
 
+/// Damage in several places is found in each of them.
+#[test]
+fn several_bits_at_once_are_all_named() {
+    let log = LARGE.make();
+    let segments: Vec<_> = log
+        .names(".seg")
+        .into_iter()
+        .map(|name| (name.clone(), parts(&log.read(&name)), log.read(&name).len() * 8))
+        .collect();
+    let size = log.head.size.get();
+    let mut numbers = Numbers(0xa11);
+    for round in 0..300 {
+        let mut flipped: Vec<(&str, usize, Part)> = Vec::new();
+        while flipped.len() < 3 {
+            let (name, parts, bits) = &segments[numbers.below(segments.len())];
+            let bit = numbers.below(*bits);
+            let (_, part) = parts.iter().find(|(range, _)| range.contains(&(bit / 8))).unwrap();
+            let first = |part: &Part| match part {
+                Part::Group(first) | Part::Entry(first) => Some(first / 20),
+                _ => None,
+            };
+            // Each in a group of its own, not in the last heartbeat, and no header or footer twice.
+            let is_alone =
+                flipped.iter().all(|(other, _, there)| match (first(part), first(there)) {
+                    (Some(a), Some(b)) => a != b,
+                    _ => other != name,
+                });
+            if is_alone && *part != Part::Group(size) {
+                flipped.push((name, bit, *part));
+            }
+        }
+        flipped.iter().for_each(|(name, bit, _)| log.flip(name, *bit));
+        let report = log.verify();
+        for (name, bit, part) in &flipped {
+            let is_it = |f: &witnessmark::Finding| match part {
+                Part::SegmentHeader => f.file == *name && f.cause == Cause::BitRot,
+                Part::Footer => f.file == *name && f.cause == Cause::BadSeal,
+                Part::Group(index) | Part::Entry(index) => f.index == Some((*index).into()),
+            };
+            let is_named = report.findings.iter().any(is_it);
+            assert!(is_named, "round {round}, bit {bit} of {name}, {part:?}: {report:#?}");
+        }
+        assert_eq!(report.findings.len(), 3, "round {round}: {:#?}", report.findings);
+        flipped.iter().for_each(|(name, bit, _)| log.flip(name, *bit));
+    }
+}
+
 #[test]
 fn two_thousand_bits_of_a_large_log() {
     let log = LARGE.make();
