@@ -5,10 +5,9 @@ use crate::context::{Context, no_log};
 use crate::errors::{Answer, DONE, Failure, USAGE};
 use crate::escape::Clean;
 use crate::output::{HEAD, paint};
-use crate::{table, time};
+use crate::time;
 use serde::Serialize;
 use std::path::PathBuf;
-use witnessmark::limits::SEGMENT_BYTES_DEFAULT;
 use witnessmark::{AuditLog, ErrorKind, Hash, Predecessor, Reader};
 
 /// Create a log
@@ -24,12 +23,6 @@ pub(crate) struct Args {
     /// The log's name, kept for ever, such as acme.example/agents
     #[arg(long, value_name = "NAME")]
     origin: Option<String>,
-    /// When a segment is full: bytes, or 64KiB to 1GiB
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
-    segment_size: Option<u64>,
-    /// Pad groups to 512 or 4096 bytes, for disks that may garble a sector when power fails
-    #[arg(long, value_name = "BYTES")]
-    sector_pad: Option<u16>,
     /// The tree of the log that this one continues
     #[arg(long, value_name = "ROOT@SIZE", value_parser = parse_head)]
     continues: Option<(Hash, u64)>,
@@ -42,24 +35,6 @@ struct Document<'a> {
     origin: &'a str,
     log_id: String,
     created_at: String,
-    segment_bytes: u64,
-}
-
-/// Bytes, plain or with a unit: `64MiB`, `50MB`, `65536`.
-fn parse_bytes(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let factor = match text.get(digits.len()..).unwrap_or_default().trim() {
-        "" | "B" => 1,
-        "kB" | "KB" => 1000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        unit => return Err(format!("{unit:?} is not a unit: write KiB, MiB, GiB, kB, MB or GB")),
-    };
-    let count: u64 = digits.parse().map_err(|_| "a number and a unit are wanted".to_owned())?;
-    count.checked_mul(factor).ok_or_else(|| "too large".to_owned())
 }
 
 pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
@@ -72,13 +47,9 @@ pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
     }
-    let segment_bytes = args.segment_size.unwrap_or(SEGMENT_BYTES_DEFAULT);
-    let mut options = AuditLog::options(&dir).segment_bytes(segment_bytes);
+    let mut options = AuditLog::options(&dir);
     if let Some(origin) = args.origin {
         options = options.origin(origin);
-    }
-    if let Some(bytes) = args.sector_pad {
-        options = options.sector_pad(bytes);
     }
     if let Some((root, size)) = args.continues {
         options = options.continues(Predecessor { log_id: [0; 32], size, root });
@@ -96,7 +67,6 @@ pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
             origin: &identity.origin,
             log_id: log_id.to_hex(),
             created_at: time::show_nanos(identity.created_at),
-            segment_bytes,
         })?;
         return Ok(DONE);
     }
@@ -104,23 +74,6 @@ pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
     out.line(format_args!("  origin    {}", Clean::text(&identity.origin)))?;
     out.line(format_args!("  log id    {log_id}"))?;
     out.line("  tree      SHA-256 (RFC 6962), leaf = 108-byte entry header")?;
-    let size = table::bytes(segment_bytes);
-    out.line(format_args!("  segments  {size}, group commit without fixed delay"))?;
     out.say(format_args!("Next: wmark -C {} ingest < events.jsonl", Clean::text(&shown)));
     Ok(DONE)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_read_or_refused() {
-        assert_eq!(parse_bytes("64MiB"), Ok(64 << 20));
-        assert_eq!(parse_bytes("50 MB"), Ok(50_000_000));
-        assert_eq!(parse_bytes("65536"), Ok(65536));
-        for text in ["", "MiB", "1 parsec", "99999999999999GiB", "-1"] {
-            assert!(parse_bytes(text).is_err(), "{text}");
-        }
-    }
 }

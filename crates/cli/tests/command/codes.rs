@@ -1,6 +1,6 @@
 //! Exit codes, and how failures are told.
 
-use super::{Rig, finished, segment_of};
+use super::{Rig, alter, finished};
 use serde_json::Value;
 use std::io::Write as _;
 use std::process::Stdio;
@@ -94,13 +94,7 @@ fn under_json_a_failure_is_one_line_on_stderr() {
 #[test]
 fn an_altered_entry_is_found_when_it_is_read() {
     let rig = Rig::small();
-    let segment = segment_of(&rig.path("log"), 0);
-    let bytes = std::fs::read(&segment).unwrap();
-    let at = bytes.windows(5).position(|window| window == b"did:a").unwrap();
-    let mut altered = bytes.clone();
-    altered[at + 4] = b'z';
-    std::fs::remove_file(&segment).unwrap();
-    std::fs::write(&segment, altered).unwrap();
+    alter(&rig.path("log"), b"did:a");
     let ran = rig.on_log(&["get", "0"]).exits(1);
     assert!(ran.err.contains("entry 0"), "{}", ran.err);
 }

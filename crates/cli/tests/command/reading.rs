@@ -163,15 +163,22 @@ fn repair_has_nothing_to_do_on_a_healthy_log_and_says_first_what_it_would_do() {
     let rig = Rig::small();
     let healthy = rig.on_log(&["repair", "--json"]).exits(0).document();
     assert_eq!((&healthy["actions"], &healthy["dry_run"]), (&json!([]), &true.into()));
-    let log = rig.path("log");
-    let side = std::fs::read_dir(&log).unwrap().map(|entry| entry.unwrap().path());
+    // Side files belong to sealed segments: entries that fill the smallest segment more than once.
+    let writer =
+        witnessmark::AuditLog::options(rig.path("big")).segment_bytes(64 << 10).open().unwrap();
+    for _ in 0..4 {
+        let entry = witnessmark::Entry::new("t", "did:a", "allow").data(&"x".repeat(30_000));
+        let _ = writer.append(entry).unwrap();
+    }
+    writer.close().unwrap();
+    let side = std::fs::read_dir(rig.path("big")).unwrap().map(|entry| entry.unwrap().path());
     let side =
         side.into_iter().find(|path| path.extension().is_some_and(|e| e == "index")).unwrap();
     std::fs::remove_file(&side).unwrap();
-    let planned = rig.on_log(&["repair"]).exits(0);
+    let planned = rig.run(&["-C", "big", "repair"]).exits(0);
     assert!(planned.out.starts_with("would") && planned.err.contains("--yes"), "{}", planned.out);
     assert!(!side.exists());
-    rig.on_log(&["repair", "--yes"]).exits(0);
+    rig.run(&["-C", "big", "repair", "--yes"]).exits(0);
     assert!(side.exists());
     rig.run(&["-C", "nowhere", "repair"]).exits(10);
 }
