@@ -31,6 +31,8 @@ struct End {
     previous: Option<Hash>,
     frontier: Option<Frontier>,
     last_recorded_at: u64,
+    /// Whether nothing was wrong there: else the last time may be that of an earlier entry.
+    is_clean: bool,
 }
 
 /// The log so far.
@@ -62,6 +64,7 @@ impl Joined {
             previous: log_start,
             frontier: Some(Frontier::new()),
             last_recorded_at: 0,
+            is_clean: true,
         };
         Self {
             log_start,
@@ -179,7 +182,7 @@ impl Joined {
             let finding = misfit("frontier of a segment header (its root is shown)", at);
             self.report(finding.expected(frontier.root(), found));
         }
-        if end.last_recorded_at != header.last_recorded_at {
+        if end.is_clean && end.last_recorded_at != header.last_recorded_at {
             let finding = misfit("time of the entry before a segment", 64);
             self.report(finding.expected(end.last_recorded_at, header.last_recorded_at));
         }
@@ -279,6 +282,7 @@ impl Joined {
     /// Takes over findings, erasures and the end of the segment.
     fn collect(&mut self, task: &Task, outcome: Outcome) {
         let name = task.name();
+        let is_clean = outcome.is_clean();
         outcome.findings.into_iter().for_each(|finding| self.report(finding));
         self.notes.extend(outcome.notes);
         self.not_covered.extend(outcome.not_covered);
@@ -314,6 +318,7 @@ impl Joined {
             previous: state.previous,
             frontier: state.frontier,
             last_recorded_at: state.last_recorded_at,
+            is_clean,
         });
     }
 

@@ -151,8 +151,16 @@ fn check_into(
     state.index_max = end_index.unwrap_or(TREE_SIZE_MAX).min(TREE_SIZE_MAX);
     let place = Place { end, is_bounded, end_index };
     let mut walk = Walk::new(&mut pieces, &mut state, place);
-    outcome.tail = walk.run()?;
+    let walked = walk.run();
     outcome.data_end = walk.at;
+    match walked {
+        Ok(tail) => outcome.tail = tail,
+        Err(error) => {
+            // What was seen before counts; what the rest would have said is not known.
+            outcome.findings.append(&mut state.findings);
+            return Err(error);
+        }
+    }
     outcome.state = Some(state);
     if let Some((footer, digest, at)) = footer {
         check_footer(outcome, &mut pieces, &footer, &digest, at)?;

@@ -84,3 +84,24 @@ fn progress_ends_at_the_whole() {
     assert!(calls.load(Ordering::SeqCst) > 3);
     assert_eq!(report.bytes, total);
 }
+
+#[test]
+fn strange_surroundings_are_noted_and_change_nothing() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let log = AuditLog::open(&path).unwrap();
+    let _ = log.append(Entry::new("t", "did:a", "allow")).unwrap();
+    log.close().unwrap();
+    let strange = ["notes.txt", "quarantine-1-2.bin", "x.tmp", "00000000000000000007.index"];
+    for name in strange {
+        std::fs::write(path.join(name), b"?").unwrap();
+    }
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o770)).unwrap();
+    let report = verify(&path, &VerifyOptions::new()).unwrap();
+    assert_eq!((report.verdict, report.findings.len()), (Verdict::Intact, 0));
+    for words in strange.into_iter().chain(["others may write"]) {
+        assert!(report.notes.iter().any(|note| note.contains(words)), "{:?}", report.notes);
+    }
+    assert_eq!(report.notes.len(), strange.len() + 1);
+}

@@ -98,6 +98,19 @@ fn a_torn_tail_takes_nothing_from_what_is_before_it() {
 }
 
 #[test]
+fn entries_that_nothing_vouches_for_are_noted() {
+    let log = LARGE.make();
+    let name = log.names(".seg").pop().unwrap();
+    let bytes = log.read(&name);
+    let heartbeat = range_of(&bytes, Part::Group(log.head.size.get()));
+    log.write(&name, &bytes[..heartbeat.start]);
+    let report = log.verify();
+    assert_eq!((report.findings.as_slice(), report.exit_code()), (&[][..], 0));
+    assert_eq!((report.size, report.unvouched), (log.head.size, 20));
+    assert!(report.notes[0].contains("nothing vouches for them"), "{:?}", report.notes);
+}
+
+#[test]
 fn a_footer_may_be_missing_only_before_the_last_segment() {
     let log = LARGE.make();
     let names = log.names(".seg");

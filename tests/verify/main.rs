@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod anchors;
+mod erased;
 mod flips;
 mod forgeries;
 mod garbage;
 mod healthy;
 mod losses;
+mod unreadable;
 
 use std::ops::Range;
 use std::sync::Arc;
