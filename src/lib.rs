@@ -1,4 +1,9 @@
-//! A tamper-evident, append-only audit log for AI agents.
+#![doc = include_str!("../README.md")]
+//!
+//! # Where to begin
+//!
+//! [`AuditLog`] writes and reads, [`Reader`] only reads, from any process. Both give a [`View`]: the
+//! log at one size, with queries ([`Query`]) and proofs ([`Evidence`]). Everything else serves these.
 
 pub mod entry;
 pub mod error;
