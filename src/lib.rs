@@ -1,3 +1,5 @@
+//! The engine of witnessmark, a tamper-evident, append-only audit log for AI agents.
+//!
 #![doc = include_str!("../README.md")]
 //!
 //! # Where to begin
