@@ -34,14 +34,11 @@ impl Interrupt {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// The failure to end with, when somebody asked us to stop: `size` entries are durable.
-    pub(crate) fn check(&self, size: u64) -> Answer<()> {
-        if !self.is_raised() {
-            return Ok(());
-        }
-        Err(Failure::interrupted(match size.checked_sub(1) {
+    /// The failure to end with when somebody asked us to stop: `size` entries are durable.
+    pub(crate) fn failure(&self, size: u64) -> Failure {
+        Failure::interrupted(match size.checked_sub(1) {
             Some(last) => format!("interrupted; entries through index {last} are durable"),
             None => "interrupted; the log is empty".to_owned(),
-        }))
+        })
     }
 }

@@ -166,7 +166,9 @@ pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
     let entry = entry_of(&args)?;
     let interrupt = Interrupt::install()?;
     let log = context.writer()?;
-    interrupt.check(log.head().size.get())?;
+    if interrupt.is_raised() {
+        return Err(interrupt.failure(log.close()?.size.get()));
+    }
     let document = match args.ack {
         Ack::Durable => Document::durable(&log.append(entry)?),
         Ack::Buffered => Document::buffered(&log.append_buffered(entry)?),

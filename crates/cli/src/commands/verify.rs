@@ -281,7 +281,8 @@ fn show_finding(finding: &Finding, out: &mut Output) -> Answer<()> {
     let mark = paint(style, format_args!("{:<12}", "FAIL"));
     let cause = paint(style, cause);
     out.line(format_args!("{mark} {cause}  {}", Clean::text(&place)))?;
-    out.line(format_args!("{:<12} {}", "", Clean::text(&finding.message)))?;
+    let meaning = meaning(finding.cause).map_or(String::new(), |words| format!(": {words}"));
+    out.line(format_args!("{:<12} {}{meaning}", "", Clean::text(&finding.message)))?;
     for (name, value) in [("wanted", &finding.wanted), ("found", &finding.found)] {
         if let Some(value) = value {
             let name = paint(DIM, format_args!("{name:<6}"));
@@ -289,6 +290,16 @@ fn show_finding(finding: &Finding, out: &mut Output) -> Answer<()> {
         }
     }
     Ok(())
+}
+
+/// What a cause says about how it came about.
+fn meaning(cause: Cause) -> Option<&'static str> {
+    Some(match cause {
+        Cause::Edited => "the checksum is right, so this did not rot, somebody changed it",
+        Cause::BitRot => "the checksum is wrong too, as after an accident",
+        Cause::TornTail => "nothing vouches for these bytes, as after a crash",
+        _ => return None,
+    })
 }
 
 fn hint(cause: Cause) -> Option<&'static str> {

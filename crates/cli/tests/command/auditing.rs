@@ -119,7 +119,10 @@ fn the_demo_keeps_what_it_promises() {
     assert_eq!(ask(&["--agent", document["agent"].as_str().unwrap()]), document["agent_entries"]);
     let anchor = format!("{}@1200", document["root"].as_str().unwrap());
     rig.run(&["verify", "tour/log", "--against", &anchor]).exits(0);
-    rig.run(&["verify", "tour/tampered-copy"]).exits(1);
+    // The forger mended every checksum, so that nothing but the hash tells.
+    let audit = rig.run(&["verify", "tour/tampered-copy", "--json"]).exits(1).document();
+    assert_eq!(audit["findings"][0]["cause"], "edited", "{audit}");
+    assert_eq!(audit["findings"][0]["index"], document["altered_index"]);
     rig.run(&["verify-proof", "tour/proof.json", "--root", &anchor]).exits(0);
     rig.run(&args).exits(3);
     let shown = rig.run(&["demo", "--entries", "600", "--dir", "again"]).exits(0);

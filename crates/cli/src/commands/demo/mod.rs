@@ -8,6 +8,7 @@
 //! The directory stays, so that whoever is curious can go on.
 
 mod fleet;
+mod forger;
 
 use crate::commands::verify;
 use crate::context::Context;
@@ -54,7 +55,7 @@ const SEGMENT_BYTES: u64 = 4 << 20;
 /// A breath between two steps on a terminal.
 const PAUSE: Duration = Duration::from_millis(1200);
 /// Tickets on their way at once.
-const WINDOW: usize = 4096;
+const WINDOW: usize = 16 << 10;
 
 #[derive(Serialize)]
 struct Document {
@@ -198,7 +199,10 @@ fn record(tour: &mut Tour<'_>, wanted: u64) -> Answer<(u64, Duration)> {
         {
             let _ = ticket.wait()?;
             bar.set(position as u64);
-            interrupt.check(log.head().size.get())?;
+            if interrupt.is_raised() {
+                // Closing waits for what is on its way: all of it is durable then.
+                return Err(interrupt.failure(log.close()?.size.get()));
+            }
         }
         on_their_way.push_back(log.submit(entry)?);
     }
@@ -335,15 +339,13 @@ fn tamper(
 ) -> Answer<(&'static str, Option<u64>)> {
     tour.step("Somebody rewrites history, in a copy: blocked becomes allowed")?;
     let copy = tour.home.join("tampered-copy");
-    let failed = |error| Failure::io(&error, format_args!("alter {}", copy.display()));
-    let (segment, at) = alter(view, &tour.log(), &copy, chosen)?.map_err(failed)?;
+    let forger::Place { segment, offset } = forger::forge(view, &tour.log(), &copy, chosen)?;
     let decision = chosen.policy_decision().unwrap_or_default().to_owned();
-    let segment = Clean::text(&segment).to_string();
+    let index = chosen.index();
     tour.line(format_args!(
-        "   entry {} said {:?}; 7 bytes at {segment}:{at} now say \"allowed\"",
-        chosen.index(),
-        decision
+        "   entry {index} said {decision:?}; in the copy it says \"allowed\","
     ))?;
+    tour.line(format_args!("   7 bytes at {segment}:{offset}, and all checksums were made right"))?;
     tour.command(&format!("wmark verify tampered-copy --against {}", shorten(view.head())))?;
     let head = view.head();
     let options = || VerifyOptions::new().against(head.size, head.root);
@@ -353,7 +355,6 @@ fn tamper(
         let against = Some((head.root, head.size.get()));
         verify::show(&report, against, began.elapsed(), &mut tour.context.out)?;
     }
-    let index = chosen.index();
     let names = report.findings.iter().find(|finding| finding.index == Some(index));
     tour.step("The log itself, meanwhile")?;
     tour.command(&format!("wmark verify log --against {}", shorten(head)))?;
@@ -363,44 +364,6 @@ fn tamper(
     let style = if untouched.is_intact() { GOOD } else { BAD };
     took(tour, &format!("{}, {read} read and hashed", paint(style, verdict)), began.elapsed())?;
     Ok((report.verdict.as_str(), names.and(Some(index.get()))))
-}
-
-/// Copies the log and alters the decision of one entry; says in which file and where.
-fn alter(
-    view: &View,
-    log: &Path,
-    copy: &Path,
-    chosen: &StoredEntry,
-) -> Answer<std::io::Result<(String, usize)>> {
-    let index = chosen.index().get();
-    let of = |first: u64, count: u64| first <= index && index - first < count;
-    let segment = view.segments().into_iter().find(|s| of(s.first_index, s.count));
-    let lost = || Failure::new(UNDECIDED, "demo", "the entry's bytes are not where they belong");
-    let segment = segment.ok_or_else(lost)?.file;
-    let work = || -> std::io::Result<Option<usize>> {
-        std::fs::create_dir(copy)?;
-        for file in std::fs::read_dir(log)? {
-            let file = file?;
-            // Contents only: a sealed segment is read-only, and this copy is to be written.
-            std::fs::write(copy.join(file.file_name()), std::fs::read(file.path())?)?;
-        }
-        let mut bytes = std::fs::read(copy.join(&segment))?;
-        let (meta, old, new) = (chosen.meta(), b"blocked", b"allowed");
-        let begin = bytes.windows(meta.len()).position(|window| window == meta);
-        let inside = meta.windows(old.len()).position(|window| window == old);
-        let Some(at) = begin.zip(inside).map(|(begin, inside)| begin + inside) else {
-            return Ok(None);
-        };
-        if let Some(place) = bytes.get_mut(at..at + new.len()) {
-            place.copy_from_slice(new);
-        }
-        std::fs::write(copy.join(&segment), bytes)?;
-        Ok(Some(at))
-    };
-    match work() {
-        Err(error) => Ok(Err(error)),
-        Ok(at) => Ok(Ok((segment, at.ok_or_else(lost)?))),
-    }
 }
 
 fn farewell(tour: &mut Tour<'_>, view: &View) -> Answer<()> {
