@@ -6,6 +6,7 @@
 //!
 //! Invariant: nothing here comes from a side file, and nothing from the room that writes them.
 
+use super::names::Names;
 use crate::format::frame::{FLAG_SYSTEM, Frame};
 use crate::format::index_file::{IndexBuilder, Instant, Zone};
 use crate::format::side::Subject;
@@ -13,86 +14,6 @@ use crate::format::terms::{self, Key};
 use crate::hash;
 use crate::limits::ZONE_ENTRIES;
 use crate::types::Hash;
-use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
-
-/// One name in one segment.
-#[derive(Clone, Debug)]
-pub(super) struct Occurrences {
-    locals: Vec<u32>,
-    /// Sequence number of the first entry here, where it is, and how many entries of the segment
-    /// could not be attributed before it.
-    pub(super) first_seq: u64,
-    pub(super) first_local: u32,
-    pub(super) lost_before: u64,
-    /// The number the next entry must have, and what could not be attributed up to the last one.
-    pub(super) next_seq: u64,
-    pub(super) lost_at: u64,
-}
-
-/// Names of one key and their entries.
-pub(super) type Names = HashMap<Box<[u8]>, Occurrences, Seeded>;
-
-/// A hash for names of a few bytes: quick, and seeded, so that whoever chooses names cannot choose
-/// where they fall.
-#[derive(Clone, Debug)]
-pub(super) struct Seeded(u64);
-
-impl Default for Seeded {
-    fn default() -> Self {
-        Self(RandomState::new().build_hasher().finish() | 1)
-    }
-}
-
-impl BuildHasher for Seeded {
-    type Hasher = Folded;
-
-    fn build_hasher(&self) -> Folded {
-        Folded { state: self.0, factor: self.0 }
-    }
-}
-
-/// Multiplies eight bytes at a time into twice the width and folds that back.
-#[derive(Debug)]
-pub(super) struct Folded {
-    state: u64,
-    factor: u64,
-}
-
-impl Folded {
-    #[inline]
-    fn fold(&mut self, word: u64) {
-        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-        let product = u128::from(self.state ^ word) * u128::from(self.factor ^ ODD);
-        let low = u64::try_from(product & u128::from(u64::MAX)).unwrap_or(0);
-        self.state = low ^ u64::try_from(product >> 64).unwrap_or(0);
-    }
-}
-
-impl Hasher for Folded {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<8>();
-        for word in words {
-            self.fold(u64::from_le_bytes(*word));
-        }
-        if !rest.is_empty() {
-            let mut last = [0u8; 8];
-            last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-            self.fold(u64::from_le_bytes(last));
-        }
-    }
-
-    /// The length, which slices give before their bytes.
-    #[inline]
-    fn write_usize(&mut self, len: usize) {
-        self.fold(len as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        self.state
-    }
-}
 
 /// A sequence number that is not the count of the entries before.
 pub(super) struct Gap {
@@ -121,27 +42,6 @@ pub(super) struct Derived {
     pub(super) recorded: Option<(u64, u64)>,
     /// Entries of this segment whose names are not known: erased, or damaged.
     pub(super) lost: u64,
-}
-
-fn take(names: &mut Names, term: &[u8], local: u32, seq: Option<(u64, u64)>) -> Option<(u64, u64)> {
-    let (seq, lost) = seq.unwrap_or_default();
-    let Some(known) = names.get_mut(term) else {
-        let first = Occurrences {
-            locals: vec![local],
-            first_seq: seq,
-            first_local: local,
-            lost_before: lost,
-            next_seq: seq.saturating_add(1),
-            lost_at: lost,
-        };
-        names.insert(term.into(), first);
-        return None;
-    };
-    known.locals.push(local);
-    let (wanted, slack) = (known.next_seq, lost - known.lost_at);
-    (known.next_seq, known.lost_at) = (seq.saturating_add(1), lost);
-    let is_right = seq >= wanted && seq - wanted <= slack;
-    (!is_right).then_some((wanted, seq))
 }
 
 impl Derived {
@@ -180,9 +80,8 @@ impl Derived {
                         _ => return,
                     };
                     let Some(names) = names.get_mut(key.slot()) else { return };
-                    if let Some((wanted, found)) =
-                        take(names, term, local, seq).filter(|_| seq.is_some())
-                    {
+                    let missed = names.take(term, local, seq.unwrap_or_default());
+                    if let Some((wanted, found)) = missed.filter(|_| seq.is_some()) {
                         gap(Gap { key, wanted, found });
                     }
                 });
@@ -231,7 +130,7 @@ impl Derived {
     pub(super) fn take_counted(&mut self) -> (Names, Names) {
         let mut take = |key: Key| {
             let mut names = self.names.get_mut(key.slot()).map(std::mem::take).unwrap_or_default();
-            names.values_mut().for_each(|seen| seen.locals = Vec::new());
+            names.drop_locals();
             names
         };
         (take(Key::Agent), take(Key::Type))
@@ -256,10 +155,7 @@ impl Derived {
         self.ids.sort_unstable();
         builder.ids(&self.ids);
         for (key, names) in Key::ALL.into_iter().zip(&self.names) {
-            let mut sorted: Vec<(&[u8], &[u32])> =
-                names.iter().map(|(name, found)| (&**name, found.locals.as_slice())).collect();
-            sorted.sort_unstable();
-            for (name, locals) in sorted {
+            for (name, locals) in names.sorted() {
                 builder.term(key, name, locals);
             }
         }

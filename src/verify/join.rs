@@ -7,9 +7,9 @@
 //! Entries whose names are not known, erased or damaged ones, may have been anybody's: a later
 //! number may be higher by as many. A gap beyond that is a finding.
 
-use super::derived::{Names, Occurrences};
 use super::erasure::{Declaration, Erased};
 use super::group::Start;
+use super::names::{Names, Occurrences};
 use super::report::{Cause, Finding};
 use super::seal::{self, Unsealed};
 use super::segment::{self, Audit, Outcome, Task};
@@ -205,7 +205,7 @@ impl Joined {
             ("event type", &mut self.types, &outcome.types, footer.map(|f| &f.types)),
         ];
         for (kind, counts, names, counters) in both {
-            for (who, seen) in names {
+            for (who, seen) in names.iter() {
                 let known = counts.get(who).copied().unwrap_or_default();
                 if let Some(wanted) = misses(known, seen, self.lost) {
                     let index = task.first_index.saturating_add(seen.first_local.into());
@@ -215,7 +215,7 @@ impl Joined {
                     findings.push(finding.expected(wanted, seen.first_seq));
                 }
                 let lost_at = self.lost.saturating_add(seen.lost_at);
-                counts.insert(who.clone(), (seen.next_seq, lost_at));
+                counts.insert(who.into(), (seen.next_seq, lost_at));
             }
             let lost = self.lost.saturating_add(lost);
             let Some(counters) = counters else { continue };
@@ -356,7 +356,7 @@ fn misses(known: (u64, u64), seen: &Occurrences, lost: u64) -> Option<u64> {
 /// The counters a footer must have when nothing was lost.
 fn counters_of(names: &Names) -> Vec<Counter> {
     let mut counters = Vec::with_capacity(names.len());
-    for (name, seen) in names {
+    for (name, seen) in names.iter() {
         let name = String::from_utf8_lossy(name).into_owned();
         counters.push(Counter { name, entries: seen.next_seq });
     }
@@ -378,10 +378,10 @@ fn check_counters(
     for counter in counters {
         let (here, name) = (*at, counter.name.as_bytes());
         *at += (size_of::<u16>() + name.len() + size_of::<u64>()) as u64;
-        seen += usize::from(names.contains_key(name));
+        seen += usize::from(names.has(name));
         let (wanted, lost_at) = counts.get(name).copied().unwrap_or_default();
         let slack = lost.saturating_sub(lost_at);
-        let may_be_there = names.contains_key(name) || lost > 0;
+        let may_be_there = names.has(name) || lost > 0;
         let fits = counter.entries >= wanted && counter.entries - wanted <= slack;
         if !may_be_there || !fits {
             let wanted = if may_be_there { wanted.to_string() } else { "no counter".to_owned() };
@@ -393,7 +393,7 @@ fn check_counters(
     if seen < names.len() {
         let is_counted =
             |name: &[u8]| counters.binary_search_by(|c| c.name.as_bytes().cmp(name)).is_ok();
-        let missing = names.keys().find(|name| !is_counted(name));
+        let missing = names.iter().map(|(name, _)| name).find(|name| !is_counted(name));
         let who = missing.map_or_else(String::new, |name| String::from_utf8_lossy(name).into());
         wrong.push((*at, who, "a counter".to_owned(), "none".to_owned()));
     }

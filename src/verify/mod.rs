@@ -21,6 +21,7 @@ mod erasure;
 mod group;
 mod join;
 mod live;
+mod names;
 mod pieces;
 mod report;
 mod seal;

@@ -4,8 +4,8 @@
 //! checked apart from each other and on several threads; whether they join is checked afterwards,
 //! by [`super::join`]. A segment whose header is damaged waits until the one before it is done.
 
-use super::derived::Names;
 use super::group::{Start, State};
+use super::names::Names;
 use super::pieces::{Meter, Pieces};
 use super::report::{Cause, Finding};
 use super::side;
