@@ -32,8 +32,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// A bar over `total` units, or a spinner when the total is not known.
     pub(crate) fn new(global: &Global, what: &'static str, total: Option<u64>, unit: Unit) -> Self {
-        let is_talkative = !global.no_progress && !global.quiet && !global.json;
-        let is_wanted = is_talkative && std::io::stderr().is_terminal();
+        let is_wanted = is_wanted(global, std::io::stderr().is_terminal());
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         let template = match (total, unit) {
             (Some(_), Unit::Entries) => {
@@ -85,7 +84,28 @@ impl Progress {
     }
 }
 
+fn is_wanted(global: &Global, is_terminal: bool) -> bool {
+    is_terminal && !global.no_progress && !global.quiet && !global.json
+}
+
 fn rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {
     // A rate that cannot be shown leaves its place empty.
     let _ = write!(out, "{:.0}/s", state.per_sec());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::When;
+
+    #[test]
+    fn bars_are_for_terminals_that_want_them() {
+        let (log, color) = ("x".into(), When::Auto);
+        let plain = Global { log, json: false, color, no_progress: false, quiet: false };
+        assert!(is_wanted(&plain, true));
+        assert!(!is_wanted(&plain, false));
+        assert!(!is_wanted(&Global { json: true, ..plain.clone() }, true));
+        assert!(!is_wanted(&Global { quiet: true, ..plain.clone() }, true));
+        assert!(!is_wanted(&Global { no_progress: true, ..plain }, true));
+    }
 }

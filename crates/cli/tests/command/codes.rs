@@ -47,8 +47,15 @@ fn a_second_writer_gets_11_and_readers_do_not_care() {
     let log = witnessmark::AuditLog::open(rig.path("log")).unwrap();
     let ran = rig.on_log(&["append", "--type", "t", "--agent", "a"]).exits(11);
     assert!(ran.err.contains(&std::process::id().to_string()), "{}", ran.err);
-    for command in [&["query"][..], &["root"], &["stats"], &["tail"], &["get", "0"], &["segments"]]
-    {
+    for command in [
+        &["query"][..],
+        &["root"],
+        &["stats"],
+        &["tail"],
+        &["get", "0"],
+        &["segments"],
+        &["verify"],
+    ] {
         rig.on_log(command).exits(0);
     }
     let doctor = rig.on_log(&["doctor", "--json", "--syncs", "2"]).exits(0).document();

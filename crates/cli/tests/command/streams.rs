@@ -173,3 +173,13 @@ fn an_interrupt_ends_with_130_and_says_what_is_durable() {
     assert!(size < 200_000, "it was done before it was interrupted");
     rig.run(&["verify", "tour/log"]).exits(0);
 }
+
+#[test]
+fn nothing_moves_on_a_stderr_that_is_no_terminal() {
+    let rig = Rig::empty();
+    // Long enough for a bar to appear if it were wanted.
+    let ran = rig.run(&["demo", "--entries", "100000", "--dir", "tour"]).exits(0);
+    let words = |line: &&str| !line.starts_with("hint:");
+    let talk: Vec<&str> = ran.err.lines().filter(words).collect();
+    assert!(talk.is_empty() && !ran.err.contains(['\r', '\u{1b}']), "{:?}", ran.err);
+}
