@@ -4,6 +4,7 @@
 //! exact operation, on real files where the operating system is the point.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod audit;
 mod poison;
 mod power;
 mod recovery;

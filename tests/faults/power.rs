@@ -4,7 +4,7 @@ use crate::sim::{Dice, Faults, Sim, SyncKind};
 use crate::story::{Told, options, torn_tail};
 
 /// Changes the whole story makes when nothing goes wrong.
-fn changes_of(align: u16, seed: u64) -> u64 {
+pub(crate) fn changes_of(align: u16, seed: u64) -> u64 {
     let sim = Sim::new();
     sim.set_faults(Faults::default());
     Told::default().tell(&sim, align, seed).unwrap();
@@ -12,7 +12,7 @@ fn changes_of(align: u16, seed: u64) -> u64 {
 }
 
 /// Tells the story until the process dies at the `at`-th change.
-fn told_until(at: u64, align: u16, seed: u64, ignored: Option<SyncKind>) -> (Sim, Told) {
+pub(crate) fn told_until(at: u64, align: u16, seed: u64, ignored: Option<SyncKind>) -> (Sim, Told) {
     let sim = Sim::new();
     sim.set_faults(Faults { die_after: Some(at), ignored, ..Faults::default() });
     let mut told = Told::default();
