@@ -287,16 +287,23 @@ impl Driver {
         {
             self.failed(error);
         }
+        drop(committer);
+        // Whoever came meanwhile found the committer taken, and waits to be asked.
+        self.pass_on();
     }
 
     /// Makes everything written so far durable.
     pub(crate) fn sync(&self) -> Result<()> {
         self.check_fork()?;
         let mut committer = self.committer.lock();
-        if let Some(error) = self.queue.closed() {
-            return Err(error);
-        }
-        committer.sync_written().map_err(|error| self.failed(error))
+        let synced = match self.queue.closed() {
+            Some(error) => Err(error),
+            None => committer.sync_written().map_err(|error| self.failed(error)),
+        };
+        drop(committer);
+        // As after a round: whoever came meanwhile waits to be asked.
+        self.pass_on();
+        synced
     }
 
     /// Makes everything written so far durable, and something durable vouch for it.
