@@ -186,7 +186,7 @@ impl Writing<'_> {
             log_id: identity.log_id,
             segment_bytes: options.segment_bytes,
             align: options.align,
-            pid: std::process::id(),
+            pid: options.pid,
             storage,
         });
         let last = loaded.unsealed.pop();

@@ -27,6 +27,8 @@ pub struct Options {
     pub(crate) predecessor: Option<Predecessor>,
     pub(crate) queue_full: QueueFull,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The process the log belongs to.
+    pub(crate) pid: u32,
 }
 
 impl std::fmt::Debug for Options {
@@ -62,6 +64,7 @@ impl Options {
             predecessor: None,
             queue_full: QueueFull::Wait,
             clock: Arc::new(SystemClock),
+            pid: std::process::id(),
         }
     }
 
