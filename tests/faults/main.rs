@@ -5,8 +5,12 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod audit;
+mod gate;
+mod hostile;
+mod model;
 mod poison;
 mod power;
+mod readers;
 mod recovery;
 mod sim;
 mod story;
