@@ -167,7 +167,9 @@ impl<'p, 'm> Walk<'p, 'm> {
         let (at, index, end) = (self.at, self.state.index, self.place.end);
         let name = self.state.name.clone();
         let is_next = |offset: u64, header: &GroupHeader| {
-            header.first_index >= index && header.group_len() <= end - offset
+            header.first_index >= index
+                && offset < end
+                && header.group_len() <= end.saturating_sub(offset)
         };
         let next = self.search(is_next)?;
         let behind = next.map_or(end, |(offset, _)| offset);

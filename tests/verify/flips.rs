@@ -2,6 +2,7 @@
 
 use crate::{Closed, LARGE, Numbers, Part, Recipe, SMALL, parts};
 use std::ops::Range;
+use witnessmark::storage::Storage;
 use witnessmark::{Cause, Report, Verdict};
 
 /// Asserts that the report tells of damage in this part, and of nothing else.
@@ -174,4 +175,43 @@ fn flip_bits_of(log: &Closed, flips: usize) {
         }
     }
     assert!(hits[0] > flips / 2 && hits[2] > flips / 40, "{hits:?}");
+}
+
+/// A writer at work hides nothing that it has synced, and what it has not is not blamed.
+#[test]
+fn bits_of_a_log_that_somebody_writes() {
+    let log = LARGE.make();
+    let names = log.names(".seg");
+    let _lock = log.files.lock_writer().unwrap();
+    assert_eq!(log.verify().findings, []);
+    let unvouched = log.head.size.get() - 20;
+    let mut numbers = Numbers(0x11fe);
+    for (at, name) in names.iter().enumerate().rev().take(2) {
+        let bytes = log.read(name);
+        let parts = parts(&bytes);
+        for _ in 0..300 {
+            let bit = numbers.below(bytes.len() * 8);
+            let (_, part) = parts.iter().find(|(range, _)| range.contains(&(bit / 8))).unwrap();
+            log.flip(name, bit);
+            let report = log.verify();
+            log.flip(name, bit);
+            let context = format!("bit {bit} of {name} in {part:?}: {report:#?}");
+            assert!(report.is_live, "{context}");
+            match part {
+                Part::Group(index) | Part::Entry(index) if *index < unvouched => {
+                    let [finding] = report.findings.as_slice() else { panic!("{context}") };
+                    let found = (finding.cause, finding.index);
+                    assert_eq!(found, (Cause::BitRot, Some((*index).into())), "{context}");
+                }
+                Part::SegmentHeader => assert_eq!(report.exit_code(), 1, "{context}"),
+                // A footer may just be in the writing; one that ends the file is whole.
+                Part::Footer if at + 2 == names.len() => {
+                    let is_seal = |f: &witnessmark::Finding| f.cause == Cause::BadSeal;
+                    assert!(report.findings.iter().all(is_seal), "{context}");
+                    assert!(report.findings.len() + report.notes.len() > 1, "{context}");
+                }
+                _ => assert!(report.findings.len() <= 1, "{context}"),
+            }
+        }
+    }
 }
