@@ -2,6 +2,7 @@
 
 use crate::entry::Field;
 use crate::format::frame::Form;
+use crate::format::meta::Records;
 use crate::format::stored::StoredEntry;
 use crate::types::{EventTime, hex};
 use serde_json::value::RawValue;
@@ -105,14 +106,18 @@ fn put_field(object: &mut Object, entry: &StoredEntry, field: Field) {
 fn entry_object(entry: &StoredEntry) -> Object {
     let mut object = Object::new();
     object.number("index", entry.index());
-    if !entry.meta().is_empty() {
-        for field in LEADING {
+    // Most fields are absent: which ones is found out once.
+    let present: Vec<u8> =
+        Records::new(entry.meta()).map_while(Result::ok).map(|(id, _)| id).collect();
+    let is_present = |field: Field| field == Field::EntryId || present.contains(&field.id());
+    if !present.is_empty() {
+        for field in LEADING.into_iter().filter(|field| is_present(*field)) {
             put_field(&mut object, entry, field);
         }
         if let Some(data) = entry.data_text() {
             object.json("data", data);
         }
-        for field in Field::ALL {
+        for field in Field::ALL.into_iter().filter(|field| is_present(*field)) {
             if !LEADING.contains(&field) {
                 put_field(&mut object, entry, field);
             }
