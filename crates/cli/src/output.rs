@@ -5,13 +5,14 @@
 //! say, warn, error  --> stderr   what a person reads; --quiet leaves the first two out
 //! ```
 //!
-//! Colours pass through `anstream`, which takes them out again where they are not wanted: flag,
-//! then NO_COLOR and CLICOLOR_FORCE, then whether it is a terminal. Stdout is buffered; whoever
+//! Colours are written always and taken out again where they are not wanted (`anstream`): flag, then
+//! NO_COLOR and CLICOLOR_FORCE, then whether it is a terminal. JSON and raw bytes pass untouched. Stdout is buffered; whoever
 //! waits between lines calls [`Output::flush`].
 
 use crate::args::{Global, When};
 use crate::errors::Answer;
 use crate::escape::Clean;
+use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -36,7 +37,8 @@ pub(crate) fn paint(style: Style, text: impl fmt::Display) -> String {
 
 /// The two streams.
 pub(crate) struct Output {
-    stdout: BufWriter<AutoStream<Stdout>>,
+    stdout: BufWriter<Stdout>,
+    is_coloured: bool,
     stderr: AutoStream<std::io::Stderr>,
     is_json: bool,
     is_quiet: bool,
@@ -61,10 +63,11 @@ impl Output {
     pub(crate) fn new(global: &Global) -> Self {
         let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
         let is_terminal = stdout.is_terminal();
-        let out_choice = choice(global.color, &stdout);
+        let is_coloured = choice(global.color, &stdout) != ColorChoice::Never;
         let err_choice = choice(global.color, &stderr);
         Self {
-            stdout: BufWriter::with_capacity(64 << 10, AutoStream::new(stdout, out_choice)),
+            stdout: BufWriter::with_capacity(64 << 10, stdout),
+            is_coloured,
             stderr: AutoStream::new(stderr, err_choice),
             is_json: global.json,
             is_quiet: global.quiet,
@@ -93,7 +96,10 @@ impl Output {
 
     /// A line of data. Texts of agents go through [`Clean`] first.
     pub(crate) fn line(&mut self, line: impl fmt::Display) -> Answer<()> {
-        Ok(writeln!(self.stdout, "{line}")?)
+        if self.is_coloured {
+            return Ok(writeln!(self.stdout, "{line}")?);
+        }
+        Ok(writeln!(self.stdout, "{}", strip_str(&line.to_string()))?)
     }
 
     /// A JSON value on a line of its own.
@@ -105,9 +111,10 @@ impl Output {
     /// Serialised JSON on a line of its own; escaped further on a terminal.
     pub(crate) fn json_text(&mut self, text: &str) -> Answer<()> {
         match self.is_terminal {
-            true => self.line(Clean::json(text)),
-            false => self.line(text),
+            true => writeln!(self.stdout, "{}", Clean::json(text))?,
+            false => writeln!(self.stdout, "{text}")?,
         }
+        Ok(())
     }
 
     /// Bytes of data as they are.
