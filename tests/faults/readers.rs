@@ -1,7 +1,8 @@
 //! Readers beside a writer: in other threads, in other processes, and at the worst moment.
 
 use crate::gate::{Gate, Gated};
-use crate::story::entry;
+use crate::sim::{Faults, Sim};
+use crate::story::{entry, options};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -45,6 +46,32 @@ fn nobody_is_shown_a_group_whose_sync_has_not_returned() {
     log.close().unwrap();
     let view = reader.view().unwrap();
     assert_eq!((view.size().get(), view.unvouched()), (4, 0), "the heartbeat vouches");
+}
+
+/// The reader looks whether somebody writes; then a writer comes; then the reader reads.
+#[test]
+fn a_writer_that_comes_while_a_reader_looks_gives_nothing_unsynced_away() {
+    let sim = Sim::new();
+    let log = options(&sim, 1).open().unwrap();
+    let _ = log.append(entry("did:a", "{}")).unwrap();
+    log.close().unwrap();
+    let reader = Reader::on_storage(sim.storage()).unwrap();
+    assert_eq!(reader.view().unwrap().size().get(), 1);
+    let (sender, writer) = std::sync::mpsc::channel();
+    let disk = sim.clone();
+    sim.after_next_look(move || {
+        let log = options(&disk, 1).open().unwrap();
+        let _ = log.append_buffered(entry("did:a", "{}")).unwrap();
+        // It is written, and whatever is synced from here on fails.
+        let kind = std::io::ErrorKind::Other;
+        disk.set_faults(Faults {
+            fail_always: vec![("sync_data", "", kind), ("sync_all", "", kind)],
+            ..Faults::default()
+        });
+        sender.send(log).unwrap();
+    });
+    assert_eq!(reader.view().unwrap().size().get(), 1, "the second entry was never synced");
+    drop(writer.recv().unwrap());
 }
 
 #[test]

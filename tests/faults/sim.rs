@@ -97,6 +97,7 @@ struct State {
     reads: BTreeMap<String, u64>,
 
     garbles: bool,
+    after_look: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// A directory on such a disk; clones share it.
@@ -296,6 +297,11 @@ impl Sim {
     /// Sectors that were being written when the power goes may hold anything.
     pub(crate) fn set_garbles(&self) {
         self.state().garbles = true;
+    }
+
+    /// What happens right after somebody has looked whether there is a writer.
+    pub(crate) fn after_next_look(&self, happens: impl FnOnce() + Send + 'static) {
+        self.state().after_look = Some(Box::new(happens));
     }
 
     /// Changes since the faults were set.
@@ -511,7 +517,13 @@ impl Storage for Sim {
     }
 
     fn writer_present(&self) -> bool {
-        self.state().is_locked
+        let mut state = self.state();
+        let (is_locked, after) = (state.is_locked, state.after_look.take());
+        drop(state);
+        if let Some(after) = after {
+            after();
+        }
+        is_locked
     }
 
     fn is_durable(&self) -> bool {
