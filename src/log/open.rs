@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::identity::{IDENTITY_LEN_MAX, Identity};
 use crate::format::meta;
 use crate::format::segment::SEGMENT_HEADER_LEN;
-use crate::format::{IDENTITY_NAME, SPARE_NAME, index_name, nodes_name};
+use crate::format::{IDENTITY_NAME, SPARE_NAME, index_name, nodes_name, parse_name};
 use crate::hash;
 use crate::limits::PREALLOCATE_BYTES_MIN;
 use crate::merkle::Frontier;
@@ -70,6 +70,7 @@ impl Options {
         let identity = load_or_create_identity(&*storage, &self)?;
         // A name that a process before us gave and did not live to sync is in the cache only.
         storage.sync_dir()?;
+        remove_leftovers(&*storage)?;
         let mut loaded = load(&storage, &identity)?;
         let counters = std::mem::take(&mut loaded.counters);
         let end = end_of_log(loaded.unsealed.last(), counters, start_of(&identity));
@@ -386,10 +387,20 @@ fn log_recoveries(committer: &mut Committer, report: Option<&RecoveryReport>) ->
     Ok(())
 }
 
-/// Removes what an interrupted writer left behind and nobody needs.
+/// Files an interrupted writer left behind, that never got the name they were made for.
+pub(crate) fn leftovers(storage: &dyn Storage) -> Result<Vec<String>> {
+    let is_ours = |name: &str| {
+        let Some(stem) = name.strip_suffix(".tmp") else { return false };
+        name == SPARE_NAME
+            || stem == IDENTITY_NAME
+            || stem.starts_with("quarantine-")
+            || parse_name(stem, ".nodes").is_some()
+            || parse_name(stem, ".index").is_some()
+    };
+    Ok(storage.list()?.into_iter().map(|file| file.name).filter(|name| is_ours(name)).collect())
+}
+
+/// Removes them: nobody needs them, and on a full disk they are in the way.
 pub(crate) fn remove_leftovers(storage: &dyn Storage) -> Result<()> {
-    match storage.remove(SPARE_NAME) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    leftovers(storage)?.iter().try_for_each(|name| storage.remove(name))
 }

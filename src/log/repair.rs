@@ -87,7 +87,7 @@ fn plan_files(storage: &FsStorage, report: &mut RepairReport) -> Result<()> {
     for name in side_files_to_remove(storage)? {
         report.actions.push(format!("remove {name}, it is damaged or belongs to no segment"));
     }
-    for name in names.iter().filter(|name| name.ends_with(".tmp")) {
+    for name in super::open::leftovers(storage)? {
         report.actions.push(format!("remove {name}, left behind by an interrupted writer"));
     }
     Ok(())

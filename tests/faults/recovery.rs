@@ -222,6 +222,26 @@ fn side_files_that_are_missing_are_made_before_the_log_is_closed_again() {
     assert_eq!(sim.names().into_iter().filter(is_side).collect::<Vec<_>>(), side);
 }
 
+#[test]
+fn leftovers_of_a_writer_that_died_are_removed_and_other_peoples_files_are_not() {
+    let sim = Sim::new();
+    options(&sim, 1).open().unwrap().close().unwrap();
+    let ours = [
+        "spare.tmp",
+        "log.id.tmp",
+        "quarantine-00000000000000000000-4096.bin.tmp",
+        "00000000000000000000.nodes.tmp",
+        "00000000000000000000.index.tmp",
+    ];
+    let others = ["notes.tmp", "00000000000000000000.seg.bak", "thesis.tex"];
+    ours.iter().chain(&others).for_each(|name| sim.put(name, b"half of it"));
+    let log = options(&sim, 1).open().unwrap();
+    let names = sim.names();
+    assert!(!ours.iter().any(|name| names.contains(&(*name).to_owned())), "{names:?}");
+    assert!(others.iter().all(|name| names.contains(&(*name).to_owned())), "{names:?}");
+    log.close().unwrap();
+}
+
 /// Closing gives unused room back; that must not cost a segment per opening.
 #[test]
 fn opening_and_appending_again_and_again_fills_one_segment() {
