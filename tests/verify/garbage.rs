@@ -5,6 +5,7 @@ use crate::{Closed, LARGE, Numbers, Part, SMALL, range_of};
 use witnessmark::Report;
 use witnessmark::format::footer::Footer;
 use witnessmark::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
+use witnessmark::storage::Storage;
 
 fn is_told(report: &Report) -> bool {
     report.exit_code() != 0 || !report.notes.is_empty()
@@ -55,6 +56,10 @@ fn garbled_files_are_told_of() {
             log.write(name, &bytes);
             let report = log.verify();
             assert!(is_told(&report), "round {round}, {name}: {report:#?}");
+            // While somebody writes less can be blamed, but it must be looked at all the same.
+            let lock = log.files.lock_writer().unwrap();
+            assert!(log.verify().is_live);
+            drop(lock);
             log.write(name, &honest);
         }
     }
