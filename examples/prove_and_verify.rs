@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example prove_and_verify`
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use witnessmark::types::hex;
 use witnessmark::{Action, AuditLog, ConsistencyEvidence, Entry, Evidence, TreeHead};
 

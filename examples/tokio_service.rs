@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release --example tokio_service`
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::sync::Arc;
 use std::time::Instant;
 use witnessmark::{Action, AuditLog, Entry, Query};

@@ -73,6 +73,7 @@ pub struct Query {
     limit: usize,
     cursor: Option<Cursor>,
     system: bool,
+    verified: bool,
 }
 
 impl Default for Query {
@@ -104,6 +105,7 @@ impl Query {
             limit: QUERY_LIMIT_DEFAULT,
             cursor: None,
             system: false,
+            verified: false,
         }
     }
 
@@ -186,6 +188,19 @@ impl Query {
     pub fn system(mut self, included: bool) -> Self {
         self.system = included;
         self
+    }
+
+    /// Whether no index is believed: every entry in the range is read, checked against its hash
+    /// and its predecessor's, and judged by itself. Slow, and an index cannot hide anything.
+    pub fn verified(mut self, verified: bool) -> Self {
+        self.verified = verified;
+        self
+    }
+
+    /// What the index is asked when it is not believed: everything in the range.
+    fn unfiltered(&self) -> Self {
+        let everything = Self::new().from(self.from).to(self.to).system(true);
+        Self { order: self.order, limit: self.limit, cursor: self.cursor, ..everything }
     }
 
     /// The value a field must have.

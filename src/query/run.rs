@@ -149,17 +149,22 @@ struct Walk<'q> {
 }
 
 /// Finds matches in the direction of the query; says whether the limit or `f` cut it short.
-fn walk(
+pub(super) fn walk(
     parts: &dyn Parts,
     query: &Query,
     f: &mut dyn FnMut(StoredEntry) -> Result<ControlFlow<()>>,
 ) -> Result<(Plan, bool)> {
     let start = Instant::now();
     let span = query.span()?;
-    let gaps = query.sequence().map(Gaps::new);
+    // Sequence numbers find what an index hides; where none is believed, there is nothing to find.
+    let gaps = query.sequence().filter(|_| !query.verified).map(Gaps::new);
+    let asked = match query.verified {
+        true => query.unfiltered(),
+        false => query.clone().system(query.system || gaps.is_some()),
+    };
     let mut walk = Walk {
         query,
-        asked: query.clone().system(query.system || gaps.is_some()),
+        asked,
         plan: Plan::default(),
         gaps,
         left: (query.limit > 0).then_some(query.limit),
@@ -244,6 +249,9 @@ impl Walk<'_> {
                 .at_file(index_name(view.first_index))
                 .at_index(entry.index())
                 .hint("delete the index file: it is built again from the segment"));
+        }
+        if self.query.verified && !self.query.matches(&entry) {
+            return Ok(());
         }
         if let Some(gaps) = &mut self.gaps {
             gaps.see(&entry)?;

@@ -12,14 +12,14 @@
 use super::matcher::{Bits, Matcher, Timing, zone_range};
 use super::parts::{PartView, Parts};
 use super::plan::Plan;
-use super::run::{parts_in, with_matcher};
+use super::run::{parts_in, walk, with_matcher};
 use super::{Order, Query};
 use crate::error::Result;
 use crate::format::Flaw;
 use crate::format::terms::Key;
 use crate::types::EventTime;
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
 impl Query {
@@ -49,6 +49,10 @@ impl Query {
 pub(super) fn count(parts: &dyn Parts, query: &Query) -> Result<(u64, Plan)> {
     let start = Instant::now();
     let query = query.whole();
+    if query.verified {
+        let (plan, _) = walk(parts, &query, &mut |_| Ok(ControlFlow::Continue(())))?;
+        return Ok((plan.matches, plan));
+    }
     let (span, mut plan, mut total) = (query.from..query.to, Plan::default(), 0);
     for part in parts_in(parts, &query, &span) {
         parts.with_part(part, &mut |view| {
@@ -78,6 +82,15 @@ pub(super) fn count_by(
     let query = query.whole();
     let (span, mut plan) = (query.from..query.to, Plan::default());
     let mut counts: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
+    if query.verified {
+        let (walked, _) = walk(parts, &query, &mut |entry| {
+            if let Some(text) = entry.text(key.field()) {
+                *counts.entry(text.as_bytes().to_vec()).or_default() += 1;
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        return Ok((by_frequency(counts), walked));
+    }
     for part in parts_in(parts, &query, &span) {
         parts.with_part(part, &mut |view| {
             with_matcher(&view, &query, &span, &mut plan, &mut |matcher, plan| {
@@ -95,11 +108,16 @@ pub(super) fn count_by(
     }
     plan.matches = counts.values().sum();
     plan.elapsed = start.elapsed();
+    Ok((by_frequency(counts), plan))
+}
+
+/// Most frequent first, then by value.
+fn by_frequency(counts: BTreeMap<Vec<u8>, u64>) -> Vec<(String, u64)> {
     let text = |term: Vec<u8>| String::from_utf8_lossy(&term).into_owned();
     let mut counts: Vec<(String, u64)> =
         counts.into_iter().map(|(term, count)| (text(term), count)).collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    Ok((counts, plan))
+    counts
 }
 
 /// Counts the matches in `range`, zone by zone where time is asked for. With `bits` each match is

@@ -512,6 +512,17 @@ fn an_index_that_lies_is_caught_in_use() {
         naming.push(10);
         let error = run(&At(&with_agents(naming), 11), &query).unwrap_err();
         assert_eq!(error.message(), "the index names an entry that is another");
+        // Whoever believes no index is told the truth by either of them.
+        for lie in [vec![0, 1], (0..11).collect()] {
+            let (lying, query) = (with_agents(lie), query.clone().verified(true));
+            let page = run(&At(&lying, 11), &query).unwrap();
+            let found: Vec<u64> = page.entries.iter().map(|entry| entry.index().get()).collect();
+            let is_truth = |index| found.contains(&u64::from(index));
+            assert!(found.len() == honest.len() && honest.into_iter().all(is_truth), "{found:?}");
+            assert_eq!(count(&At(&lying, 11), &query).unwrap().0, 9);
+            let by_agent = count_by(&At(&lying, 11), &query, Key::Agent).unwrap().0;
+            assert_eq!(by_agent, [("agent-1".to_owned(), 9)]);
+        }
     }
     let beginning = with_agents(honest[1..].to_vec());
     for order in [Order::Recent, Order::Newest, Order::Oldest] {

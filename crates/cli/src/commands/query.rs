@@ -50,6 +50,9 @@ pub(crate) struct Args {
     /// Say on stderr how the matches were found
     #[arg(long)]
     explain: bool,
+    /// Believe no index: read every entry, check its hash, and judge it by itself
+    #[arg(long)]
+    verified: bool,
     /// End with 1 when nothing matches
     #[arg(long)]
     exit_status: bool,
@@ -78,6 +81,7 @@ impl From<Which> for Order {
 
 fn query_of(args: &Args) -> Answer<Query> {
     let mut query = args.filters.query()?.limit(args.limit).order(args.order.into());
+    query = query.verified(args.verified);
     if let Some(cursor) = args.cursor {
         query = query.cursor(cursor);
     }
