@@ -1,0 +1,32 @@
+//! Fleet: the benches' log, filled with what a fleet of agents would write.
+
+use std::path::Path;
+use witnessmark::{AuditLog, Entry, Error, TreeHead};
+use witnessmark_floor::{Act, Load, pipelined};
+
+/// Bytes of an entry as JSON.
+pub(crate) const SIZE: usize = 450;
+
+/// The act as the engine takes it.
+pub(crate) fn entry<'a>(act: &Act<'a>) -> Entry<'a> {
+    Entry::new(act.event_type, act.agent_did, act.action)
+        .resource(act.resource)
+        .outcome(act.outcome)
+        .policy_decision(act.policy_decision)
+        .trace_id(act.trace_id)
+        .session_id(act.session_id)
+        .data_text(act.data)
+}
+
+/// A new log with this many entries, closed again.
+pub(crate) fn filled(dir: &Path, entries: u64) -> TreeHead {
+    let log = AuditLog::open(dir).expect("a new log");
+    let load = Load { threads: 2, entries, size: SIZE, window: 4096, seed: 1 };
+    let submitted = pipelined::<_, Error>(
+        &load,
+        |workload| log.submit(entry(&workload.next_act())),
+        |ticket| ticket.wait().map(drop),
+    );
+    assert_eq!(submitted.expect("appended").entries, entries);
+    log.close().expect("closed")
+}

@@ -1,0 +1,236 @@
+//! The load: what a fleet of agents would log, the same for the floor and for the engine.
+//!
+//! Skew as in a fleet: 1,000 agents of which few are busy, eight event types, 4,096 resources, a
+//! trace of four entries, a session of 32. Repeatable from a seed, and cheap to make, so that what
+//! is measured is the log: texts come from pools, only trace and session change.
+
+use std::fmt::Write as _;
+
+const AGENTS: u64 = 1000;
+const POOL: usize = 4096;
+const TRACE_ENTRIES: u64 = 4;
+const SESSION_ENTRIES: u64 = 32;
+
+/// Event type, action, outcome, policy decision, in proportion.
+const KINDS: [(&str, &str, &str, &str); 8] = [
+    ("tool_invocation", "allow", "success", "allowed"),
+    ("tool_invocation", "allow", "success", "allowed"),
+    ("tool_invocation", "allow", "failure", "allowed"),
+    ("policy_evaluation", "allow", "success", "allowed"),
+    ("tool_blocked", "deny", "denied", "blocked: rule-18"),
+    ("agent_handshake", "allow", "success", "trusted"),
+    ("delegation", "audit", "success", "allowed"),
+    ("approval_request", "quarantine", "denied", "held: rule-7"),
+];
+
+#[derive(Debug)]
+struct Template {
+    kind: usize,
+    agent_did: String,
+    resource: String,
+    data: String,
+    json: String,
+}
+
+/// One act of an agent, as texts.
+#[derive(Clone, Copy, Debug)]
+pub struct Act<'a> {
+    /// Event type.
+    pub event_type: &'a str,
+    /// The acting agent.
+    pub agent_did: &'a str,
+    /// Policy action.
+    pub action: &'a str,
+    /// What was accessed.
+    pub resource: &'a str,
+    /// JSON text.
+    pub data: &'a str,
+    /// Outcome.
+    pub outcome: &'a str,
+    /// The policy's result in words.
+    pub policy_decision: &'a str,
+    /// Correlation id.
+    pub trace_id: &'a str,
+    /// Session id.
+    pub session_id: &'a str,
+}
+
+/// An endless, repeatable stream of acts.
+#[derive(Debug)]
+pub struct Workload {
+    templates: Vec<Template>,
+    state: u64,
+    count: u64,
+    trace_id: String,
+    session_id: String,
+}
+
+fn next_random(state: &mut u64) -> u64 {
+    // SplitMix64, by Sebastiano Vigna.
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
+}
+
+impl Workload {
+    /// A stream whose acts take about `size` bytes as JSON (never less than some 400).
+    #[must_use]
+    pub fn new(seed: u64, size: usize) -> Self {
+        let mut state = seed;
+        let templates = (0..POOL).map(|_| Template::new(&mut state, size)).collect();
+        let mut workload =
+            Self { templates, state, count: 0, trace_id: String::new(), session_id: String::new() };
+        workload.advance();
+        workload
+    }
+
+    /// The number of the current act's template, and new ids where it is time for them.
+    fn advance(&mut self) -> usize {
+        let random = next_random(&mut self.state);
+        if self.count.is_multiple_of(TRACE_ENTRIES) {
+            self.trace_id.clear();
+            let _ = write!(self.trace_id, "trace-{:08x}", random >> 32);
+        }
+        if self.count.is_multiple_of(SESSION_ENTRIES) {
+            self.session_id.clear();
+            let _ = write!(self.session_id, "s-{:08x}", random & 0xffff_ffff);
+        }
+        self.count += 1;
+        usize::try_from(random).unwrap_or(0) % self.templates.len().max(1)
+    }
+
+    /// The next act, for the engine.
+    pub fn next_act(&mut self) -> Act<'_> {
+        let at = self.advance();
+        let empty = Act {
+            event_type: "",
+            agent_did: "",
+            action: "",
+            resource: "",
+            data: "null",
+            outcome: "",
+            policy_decision: "",
+            trace_id: &self.trace_id,
+            session_id: &self.session_id,
+        };
+        match self.templates.get(at) {
+            Some(template) => template.act(&self.trace_id, &self.session_id),
+            None => empty,
+        }
+    }
+
+    /// The next act as JSON text, for the floor: what the engine's act would be as a line.
+    pub fn next_json(&mut self) -> &[u8] {
+        let at = self.advance();
+        self.templates.get(at).map_or(&[], |template| template.json.as_bytes())
+    }
+
+    /// Average bytes of an act as JSON.
+    #[must_use]
+    pub fn json_len(&self) -> f64 {
+        let bytes: usize = self.templates.iter().map(|template| template.json.len()).sum();
+        bytes as f64 / self.templates.len().max(1) as f64
+    }
+
+    /// An agent of the fleet; 0 is the busiest.
+    #[must_use]
+    pub fn agent(number: u64) -> String {
+        format!("did:web:worker-{number:03}.fleet.example.com")
+    }
+}
+
+impl Template {
+    fn new(state: &mut u64, size: usize) -> Self {
+        let random = next_random(state);
+        let kind = usize::try_from(random % 8).unwrap_or(0);
+        // The square of a uniform number: the busiest hundredth of the agents has a tenth of all.
+        let agent = Self::skewed(random >> 11);
+        let mut template = Self {
+            kind,
+            agent_did: Workload::agent(agent),
+            resource: format!("/payments/refunds/{}", (random >> 40) % POOL as u64),
+            data: String::new(),
+            json: String::new(),
+        };
+        let latency = (random >> 20) % 100_000;
+        template.fill(latency, "");
+        let missing = size.saturating_sub(template.json.len());
+        let words = "acme corp quarterly refunds over limit ".chars().cycle();
+        let query: String = words.take(missing).collect();
+        template.fill(latency, &query);
+        template
+    }
+
+    /// An agent's number from 53 random bits.
+    fn skewed(random: u64) -> u64 {
+        let uniform = u128::from(random);
+        u64::try_from((uniform * uniform * u128::from(AGENTS)) >> 106).unwrap_or(0)
+    }
+
+    fn fill(&mut self, latency: u64, query: &str) {
+        self.data = format!(
+            "{{\"latency_ms\":{}.{:03},\"query\":\"{query}\",\"tokens\":{},\"tool\":\"refund\"}}",
+            latency / 1000,
+            latency % 1000,
+            latency % 1024
+        );
+        self.json = self.act("trace-52e6b438", "s-7d10a2ce").to_json();
+    }
+
+    fn act<'a>(&'a self, trace_id: &'a str, session_id: &'a str) -> Act<'a> {
+        let kind = KINDS.get(self.kind).copied().unwrap_or_default();
+        let (event_type, action, outcome, policy_decision) = kind;
+        Act {
+            event_type,
+            agent_did: &self.agent_did,
+            action,
+            resource: &self.resource,
+            data: &self.data,
+            outcome,
+            policy_decision,
+            trace_id,
+            session_id,
+        }
+    }
+}
+
+impl Act<'_> {
+    /// The act as a line of JSON, with an id and a time.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        format!(
+            "{{\"entry_id\":\"audit_03d4f8812a534ade\",\
+             \"timestamp\":\"2026-11-23T07:43:20.891853+00:00\",\
+             \"event_type\":\"{}\",\"agent_did\":\"{}\",\"action\":\"{}\",\"resource\":\"{}\",\
+             \"data\":{},\"outcome\":\"{}\",\"policy_decision\":\"{}\",\"trace_id\":\"{}\",\
+             \"session_id\":\"{}\"}}",
+            self.event_type,
+            self.agent_did,
+            self.action,
+            self.resource,
+            self.data,
+            self.outcome,
+            self.policy_decision,
+            self.trace_id,
+            self.session_id
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acts_repeat_from_a_seed_and_have_the_size_that_was_asked_for() {
+        let (mut one, mut two) = (Workload::new(7, 450), Workload::new(7, 450));
+        for _ in 0..1000 {
+            assert_eq!(one.next_act().to_json(), two.next_act().to_json());
+        }
+        assert!((one.json_len() - 450.0).abs() < 1.0, "{}", one.json_len());
+        let mut other = Workload::new(8, 450);
+        assert_ne!(one.next_act().to_json(), other.next_act().to_json());
+    }
+}
