@@ -11,7 +11,6 @@ use crate::format::{SPARE_NAME, crc, segment_name};
 use crate::limits::PREALLOCATE_BYTES_MIN;
 use crate::storage::{Storage, StorageFile};
 use crate::sync::Arc;
-use std::time::Instant;
 
 /// How the room of a new segment is made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,7 +90,8 @@ pub(crate) struct Active {
     pub(crate) len_max: u64,
     /// CRC of the last group's header, 0 before the first.
     pub(crate) last_header_crc: u32,
-    pub(crate) opened: Instant,
+    /// Groups written so far.
+    pub(crate) groups: u64,
 }
 
 impl Active {
@@ -113,7 +113,7 @@ impl Active {
             len_max: spare.len,
             last_header_crc: 0,
             header,
-            opened: Instant::now(),
+            groups: 0,
         })
     }
 
@@ -159,6 +159,7 @@ impl Active {
         self.file.write_all_at(bytes, self.at).map_err(|error| error.at_file(self.name()))?;
         self.at += bytes.len() as u64;
         self.last_header_crc = header_crc;
+        self.groups += 1;
         Ok(())
     }
 }

@@ -326,7 +326,6 @@ impl Committer {
             Active::begin(&*self.fixed.storage, spare, header).map_err(CommitError::Poisoned)?;
         let old = std::mem::replace(&mut self.active, next);
         self.is_unvouched = false;
-        let elapsed = old.opened.elapsed();
         let file = Arc::clone(&self.active.file);
         let pushed = self.fixed.catalog.push_growing(&self.active.header, file, old.at);
         pushed.map_err(CommitError::Poisoned)?;
@@ -334,9 +333,10 @@ impl Committer {
         let first_index = old.header.first_index;
         let finished = SealJob { first_index, file, data_end: old.at };
         self.fixed.housekeeper.send(Job::Seal(finished));
-        // Zeroing ahead pays while segments last; when they go by in a moment it only competes.
-        let is_fast = elapsed.as_secs_f64() * FAST_BYTES_PER_SECOND < old.at as f64;
-        let how = if is_fast { self.reserve() } else { self.preallocate() };
+        // Zeros spare a small commit the update of extents. A large one hardly notices that, but it
+        // does notice a second writer of as many bytes. Rates would not tell: zeroing lowers them.
+        let is_bulk = old.at >= old.groups.saturating_mul(BULK_GROUP_BYTES);
+        let how = if is_bulk { self.reserve() } else { self.preallocate() };
         let len = self.next_segment_len(0);
         self.fixed.housekeeper.send(Job::Prepare { len, how });
         Ok(())
@@ -389,8 +389,8 @@ fn refused_or_poisoned(error: Error) -> CommitError {
     }
 }
 
-/// Above this rate a segment is reserved rather than zeroed ahead.
-const FAST_BYTES_PER_SECOND: f64 = 64.0 * 1024.0 * 1024.0;
+/// From this mean length of a group on, the next segment is reserved rather than zeroed ahead.
+const BULK_GROUP_BYTES: u64 = 64 << 10;
 
 /// How one position of a group is answered.
 pub(crate) enum Answer {

@@ -358,7 +358,7 @@ fn continue_segment(last: Unsealed, len_max: u64) -> (Active, bool) {
         last_header_crc: last.scan.groups.last().map_or(0, |group| group.header_crc),
         header: last.found.header,
         file: last.file,
-        opened: std::time::Instant::now(),
+        groups: last.scan.groups.len() as u64,
     };
     (active, is_unvouched)
 }
