@@ -181,7 +181,9 @@ fn measure(dir: &Path, count: u32) -> Answer<Sync> {
     for _ in 0..count {
         let begin = Instant::now();
         file.write_all(&block).and_then(|()| file.sync_data()).map_err(failed)?;
-        latencies.saturating_record(u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX));
+        // Grows with what it is given; a saturating one would cut slow disks off.
+        let micros = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        latencies.record(micros).map_err(|error| Failure::usage(error.to_string()))?;
     }
     Ok(Sync {
         count: latencies.len(),

@@ -6,6 +6,7 @@
 //! what the others do.
 
 mod append;
+mod bench;
 mod completions;
 mod demo;
 mod doctor;
@@ -63,6 +64,7 @@ commands! {
     Export => export,
     Repair => repair,
     Doctor => doctor,
+    Bench => bench,
     Completions => completions,
     Man => man,
     Version => version,
