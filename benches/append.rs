@@ -5,7 +5,8 @@
 //! (8 producers, 4,096 outstanding each) the processor decides: some 900 ns an entry against
 //! 450 ns, two cores: 0.5.
 //!
-//! Measured: see docs/PERFORMANCE.md, which holds the ratios of one run and its machine.
+//! Measured with `wmark bench append`, the same load: 0.88-0.96, 0.72-0.76, 0.50-0.60, and
+//! pipelined 0.23, less than half of what was predicted. docs/PERFORMANCE.md has the machine.
 
 #[path = "fleet.rs"]
 mod fleet;
