@@ -12,6 +12,7 @@ pub mod error;
 pub mod export;
 pub mod format;
 pub mod hash;
+pub mod import;
 mod index;
 pub mod limits;
 mod log;

@@ -75,6 +75,14 @@ pub const TERM_BLOCK: usize = 16;
 
 /// Longest accepted line of JSON Lines input: a payload at its limit, escaped, and its fields.
 pub const INGEST_LINE_BYTES_MAX: usize = 2 * PAYLOAD_BYTES_MAX + (1 << 20);
+/// Bytes of input that are read, decoded and appended together.
+pub const INGEST_CHUNK_BYTES: usize = 1 << 20;
+/// Most records in such a chunk, so that a chunk of nothing but tiny bad records stays small.
+pub const INGEST_CHUNK_RECORDS: usize = 8 << 10;
+/// Room that ingested entries leave in `source` for a reading position.
+pub const IMPORT_POSITION_RESERVE: usize = 4 << 10;
+/// Longest file name in a reading position, as JSON text; a longer one is told by its digest.
+pub const IMPORT_FILE_NAME_BYTES_MAX: usize = 3 << 10;
 
 const _: () = assert!(PAYLOAD_BYTES_MAX + META_BYTES_MAX + 4096 <= GROUP_BODY_BYTES_MAX);
 const _: () = assert!(QUEUE_BYTES_MAX <= GROUP_BODY_BYTES_MAX);
@@ -82,3 +90,7 @@ const _: () = assert!((GROUP_BODY_BYTES_MAX as u64) < SEGMENT_BYTES_DEFAULT);
 const _: () = assert!(SEGMENT_BYTES_MAX <= u32::MAX as u64);
 const _: () = assert!(QUEUE_ENTRIES_MAX < GROUP_ENTRIES_MAX as usize);
 const _: () = assert!(PROOF_HASHES_MAX == TREE_SIZE_MAX.count_ones() as usize);
+const _: () = assert!(INGEST_CHUNK_BYTES <= QUEUE_BYTES_MAX);
+const _: () = assert!(INGEST_CHUNK_RECORDS <= QUEUE_ENTRIES_MAX);
+const _: () = assert!(IMPORT_FILE_NAME_BYTES_MAX + 512 <= IMPORT_POSITION_RESERVE);
+const _: () = assert!(IMPORT_POSITION_RESERVE < FIELD_BYTES_MAX);

@@ -98,7 +98,7 @@ impl<'de> DeserializeSeed<'de> for Strict {
 
 /// Keys seen in one object: a scan for the usual few, a set for the many.
 #[derive(Default)]
-struct Keys<'de> {
+pub(crate) struct Keys<'de> {
     few: Vec<Cow<'de, str>>,
     many: HashSet<Cow<'de, str>>,
 }
@@ -106,7 +106,7 @@ struct Keys<'de> {
 const FEW_KEYS: usize = 16;
 
 impl<'de> Keys<'de> {
-    fn is_new(&mut self, key: Cow<'de, str>) -> bool {
+    pub(crate) fn is_new(&mut self, key: Cow<'de, str>) -> bool {
         if self.few.contains(&key) {
             return false;
         }

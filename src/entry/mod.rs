@@ -6,6 +6,7 @@
 
 mod field;
 pub mod json;
+pub(crate) mod source;
 mod vocabulary;
 
 pub use field::Field;
