@@ -12,12 +12,17 @@
 //! Files are not opened here, and nothing is printed: whoever calls brings a reader and a listener.
 
 mod decode;
+mod ingest;
 mod mapping;
+mod position;
 mod reject;
+mod source;
 mod split;
 mod time;
 
 pub use decode::decode_line;
+pub use ingest::{End, Ingest, Ingested, Listener, Rejected, Summary};
 pub use mapping::Mapping;
+pub use position::Position;
 pub use reject::{Reject, RejectKind};
 pub use time::parse_time;
