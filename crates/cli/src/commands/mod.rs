@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod export;
 mod get;
+mod ingest;
 mod init;
 mod man;
 mod prove;
@@ -51,6 +52,7 @@ commands! {
     Demo => demo,
     Init => init,
     Append => append,
+    Ingest => ingest,
     Query => query,
     Get => get,
     Tail => tail,

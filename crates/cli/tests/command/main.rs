@@ -8,6 +8,7 @@
 
 mod auditing;
 mod codes;
+mod ingest;
 mod manual;
 mod proofs;
 mod reading;
