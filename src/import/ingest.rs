@@ -10,15 +10,13 @@
 //! last. So a position in the log never stands behind a record that is neither in the log nor kept,
 //! and whatever was told survives power loss. Opening files and printing are the listener's.
 
-use super::decode::decode_line;
 use super::mapping::Mapping;
 use super::position::Position;
-use super::reject::{Reject, RejectKind};
-use super::source::{Chunk, Record, Source};
-use super::split::Fault;
+use super::records::{Decoded, decode, decode_record};
+use super::reject::Reject;
+use super::source::{Chunk, Source};
 use crate::entry::{Entry, Field};
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::INGEST_LINE_BYTES_MAX;
 use crate::log::{AuditLog, Receipt};
 use crate::sync::{AtomicBool, Condvar, Mutex, Ordering, thread};
 use crate::types::EntryIndex;
@@ -225,8 +223,6 @@ struct Work<'w, 's, R> {
     is_next: Condvar,
 }
 
-type Decoded<'c> = Vec<Result<Entry<'c>, Reject>>;
-
 impl<R: Read + Send> Work<'_, '_, R> {
     fn run(&self) {
         let mut chunk = Chunk::default();
@@ -266,55 +262,6 @@ impl<R: Read + Send> Work<'_, '_, R> {
         }
         turn.end.get_or_insert(End::Failed(error));
         self.stop.store(true, Ordering::SeqCst);
-    }
-}
-
-fn decode<'c>(chunk: &'c Chunk, mapping: &'c Mapping) -> Decoded<'c> {
-    chunk.records.iter().map(|record| decode_record(chunk, record, mapping)).collect()
-}
-
-fn decode_record<'c>(
-    chunk: &'c Chunk,
-    record: &Record,
-    mapping: &'c Mapping,
-) -> Result<Entry<'c>, Reject> {
-    let decoded = match record.fault {
-        Some(fault) => Err(fault_reject(fault)),
-        None => match std::str::from_utf8(chunk.text(record)) {
-            Ok(text) => decode_line(text, mapping),
-            Err(error) => {
-                let at = error.valid_up_to();
-                let message = format!("not UTF-8 at byte {at} of the record");
-                Err(Reject::new(RejectKind::Encoding, message))
-            }
-        },
-    };
-    decoded.map_err(|mut reject| {
-        // A value that ends early is cut off only where the input ends as well.
-        if reject.kind == RejectKind::Truncated && !record.is_last {
-            reject.kind = RejectKind::Syntax;
-        }
-        reject.at_line(record.line)
-    })
-}
-
-fn fault_reject(fault: Fault) -> Reject {
-    match fault {
-        Fault::TooLong(len) => {
-            let limit = INGEST_LINE_BYTES_MAX;
-            let message =
-                format!("the record is too long (wanted at most {limit} bytes, found {len})");
-            Reject::new(RejectKind::TooLarge, message)
-        }
-        Fault::NeverClosed => {
-            let message = "the input ends before its array is closed";
-            Reject::new(RejectKind::Truncated, message)
-        }
-        Fault::NoElement => {
-            Reject::new(RejectKind::Syntax, "nothing stands where an element should be")
-        }
-        Fault::NoComma => Reject::new(RejectKind::Syntax, "no comma stands before this element"),
-        Fault::BehindArray => Reject::new(RejectKind::Syntax, "text behind the end of the array"),
     }
 }
 
@@ -402,7 +349,7 @@ impl<R: Read + Send> Batch<'_, '_, '_, R> {
     ) -> Result<(), End> {
         let mut first = Some(entries);
         // Halves that are still to be appended, the next one last.
-        let mut left: Vec<Range<usize>> = vec![0..numbers.len()];
+        let mut left: Vec<Range<usize>> = std::iter::once(0..numbers.len()).collect();
         while let Some(range) = left.pop() {
             let piece = numbers.get(range.clone()).unwrap_or_default();
             let Some(last) = piece.last() else { continue };

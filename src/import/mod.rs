@@ -15,6 +15,7 @@ mod decode;
 mod ingest;
 mod mapping;
 mod position;
+mod records;
 mod reject;
 mod source;
 mod split;

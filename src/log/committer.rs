@@ -10,14 +10,13 @@
 //! from damage. After a failed write or sync nothing is written any more.
 
 use super::active::{Active, Preallocate, Spare};
-use super::encode::{self, Record};
+use super::encode;
 use super::housekeeper::{Housekeeper, Job};
 use super::queue::Batch;
 use super::recent::RecentIds;
 use super::seal::SealJob;
 use super::ticket::{GroupOutcome, Placed, Placement};
-use crate::entry::source::is_same_origin;
-use crate::entry::{Entry, Field};
+use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::footer::{Counter, Footer};
 use crate::format::frame::{self, FLAG_CLOCK_CLAMPED, Header};
@@ -465,26 +464,4 @@ pub(crate) fn new_segment_header(
         previous_hash: end.last_hash,
         frontier: end.frontier.hashes().to_vec(),
     })
-}
-
-/// Whether two records are the same entry sent twice.
-pub(crate) fn is_same_entry(old: &frame::Frame<'_>, new: &[u8], record: &Record) -> bool {
-    let Ok(new) = frame::Frame::decode(new) else { return false };
-    if old.payload() != new.payload() {
-        return false;
-    }
-    let (Some(old), Some(new)) = (old.meta(), new.meta()) else { return false };
-    let (time, source) = (Field::Timestamp.id(), Field::Source.id());
-    let comparable = |meta| {
-        let records = crate::format::meta::Records::new(meta).filter_map(Result::ok);
-        let counts = move |id: u8| id != source && (record.is_time_given || id != time);
-        records.filter(move |(id, _)| counts(*id))
-    };
-    comparable(old).eq(comparable(new)) && is_same_origin(origin(old), origin(new))
-}
-
-/// The text of a `source` field; bytes that are no text are compared as an empty one.
-fn origin(meta: &[u8]) -> Option<&str> {
-    let bytes = crate::format::meta::find(meta, Field::Source)?;
-    Some(std::str::from_utf8(bytes).unwrap_or_default())
 }

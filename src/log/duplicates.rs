@@ -3,13 +3,16 @@
 //! The same content again is a retry and gets the first receipt; other content under the same id
 //! is an error that names the first entry. A batch appended as one is refused as one.
 
-use super::committer::{Answer, Answers, CommitError, Committer, is_same_entry};
+use super::committer::{Answer, Answers, CommitError, Committer};
 use super::encode::Record;
 use super::queue::Batch;
 use super::recent::RecentIds;
 use super::ticket::Placement;
+use crate::entry::Field;
+use crate::entry::source::is_same_origin;
 use crate::error::{Error, ErrorKind};
 use crate::format::frame::Frame;
+use crate::format::meta;
 use crate::types::EntryIndex;
 use std::collections::HashMap;
 
@@ -153,4 +156,26 @@ fn is_same_id(old: &Frame<'_>, new: &[u8]) -> bool {
         find(Field::EntryUuid).or_else(|| find(Field::EntryId))
     };
     id(old) == id(new)
+}
+
+/// Whether two records are the same entry sent twice.
+fn is_same_entry(old: &Frame<'_>, new: &[u8], record: &Record) -> bool {
+    let Ok(new) = Frame::decode(new) else { return false };
+    if old.payload() != new.payload() {
+        return false;
+    }
+    let (Some(old), Some(new)) = (old.meta(), new.meta()) else { return false };
+    let (time, source) = (Field::Timestamp.id(), Field::Source.id());
+    let comparable = |bytes| {
+        let records = meta::Records::new(bytes).filter_map(Result::ok);
+        let counts = move |id: u8| id != source && (record.is_time_given || id != time);
+        records.filter(move |(id, _)| counts(*id))
+    };
+    comparable(old).eq(comparable(new)) && is_same_origin(origin(old), origin(new))
+}
+
+/// The text of a `source` field; bytes that are no text are compared as an empty one.
+fn origin(meta: &[u8]) -> Option<&str> {
+    let bytes = meta::find(meta, Field::Source)?;
+    Some(std::str::from_utf8(bytes).unwrap_or_default())
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! args --> commands/NAME.rs --> library
 //!              |     \--> output (stdout: data, stderr: talk), errors (exit codes)
-//!              \--> filters, entries, time, escape, table, anchor, progress, atomic, interrupt
+//!              \--> filters, entries, time, escape, table, anchor, progress, atomic, input, interrupt
 //! ```
 //!
 //! One file per command, in [`commands`]; what they have in common stands beside it, one file per
@@ -19,6 +19,7 @@ mod entries;
 mod errors;
 mod escape;
 mod filters;
+mod input;
 mod interrupt;
 mod output;
 mod progress;

@@ -1,6 +1,7 @@
 //! Ingesting into logs in memory: order, splitting, stopping, resuming.
 
 use super::*;
+use crate::import::RejectKind;
 use crate::query::{Order, Query};
 
 #[derive(Default)]
