@@ -198,7 +198,8 @@ fn check_joins(segment: &Found, before: Option<&Found>, log_id: &[u8; 32]) -> Re
         None => Ok(()),
         Some(before) => {
             let Some(footer) = &before.footer else { return Ok(()) };
-            let next = footer.first_index + footer.count;
+            // A footer is hostile too: its count may lead beyond every index.
+            let next = footer.first_index.saturating_add(footer.count);
             if next != segment.header.first_index {
                 let found = segment.header.first_index;
                 return Err(corrupt("a segment is missing before this one").expected(next, found));
