@@ -2,7 +2,7 @@
 //!
 //! One opaque [`Error`], one word wide. It says what went wrong, where (file, byte, index), what
 //! was wanted and what was found. A damaged log that is only *looked at* gives findings instead
-//! (see [`crate::verify`]); our own mistakes are assertions.
+//! (see [`mod@crate::verify`]); our own mistakes are assertions.
 
 use crate::types::EntryIndex;
 use std::fmt;
