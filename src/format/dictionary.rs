@@ -114,7 +114,8 @@ impl<'a> Dictionary<'a> {
         let before = block * TERM_BLOCK;
         let left = (self.term_count as usize).saturating_sub(before).min(TERM_BLOCK);
         let base = 4 + self.offsets.len() + self.offset(block).unwrap_or(0);
-        Ok(Terms { c: Cursor::new(bytes), left, term: Vec::new(), entries: self.entries, base })
+        let (c, entries) = (Cursor::new(bytes), self.entries);
+        Ok(Terms { c, left, term: Vec::new(), has_begun: false, entries, base })
     }
 
     /// The last block whose first term is not above `term`; 0 when there is none.
@@ -159,7 +160,19 @@ impl<'a> Dictionary<'a> {
         f: &mut dyn FnMut(&[u8], Packed<'a>),
     ) -> Result<(), Flaw> {
         let first = self.find_block(prefix)?;
+        let mut before: Option<Vec<u8>> = None;
         for block in first..self.block_count() {
+            if let Some(last) = before.take()
+                && self.block(block)?.peek()? <= last.as_slice()
+            {
+                let at = 4 + block * 4;
+                return Err(Flaw::new(
+                    at,
+                    "order of a dictionary's blocks",
+                    "ascending",
+                    "another",
+                ));
+            }
             let mut terms = self.block(block)?;
             while let Some(list) = terms.advance()? {
                 if terms.term.starts_with(prefix) {
@@ -168,6 +181,7 @@ impl<'a> Dictionary<'a> {
                     return Ok(());
                 }
             }
+            before = Some(terms.term);
         }
         Ok(())
     }
@@ -178,6 +192,7 @@ struct Terms<'a> {
     c: Cursor<'a>,
     left: usize,
     term: Vec<u8>,
+    has_begun: bool,
     entries: u32,
     base: usize,
 }
@@ -213,9 +228,20 @@ impl<'a> Terms<'a> {
             return Err(Flaw::new(at, "shared bytes of a term", self.term.len(), shared));
         }
         let len = self.c.leb128()? as usize;
+        let suffix = self.c.take(len)?;
+        // What is shared is equal, so the rest decides the order; a block's first has none before.
+        if self.has_begun && Some(suffix) <= self.term.get(shared..) {
+            return Err(Flaw::new(at, "order of the terms", "ascending", "another"));
+        }
+        self.has_begun = true;
         self.term.truncate(shared);
-        self.term.extend_from_slice(self.c.take(len)?);
-        Packed::read(&mut self.c, self.entries)
+        self.term.extend_from_slice(suffix);
+        let at = self.c.position();
+        let list = Packed::read(&mut self.c, self.entries)?;
+        if list.is_empty() {
+            return Err(Flaw::new(at, "postings of a term", "at least 1", 0));
+        }
+        Ok(list)
     }
 }
 
@@ -237,6 +263,25 @@ mod tests {
         let term = proptest::collection::vec(0u8..3, 0..6);
         let locals = proptest::collection::btree_set(0u32..400, 1..200);
         proptest::collection::btree_map(term, locals.prop_map(|l| l.into_iter().collect()), 0..60)
+    }
+
+    #[test]
+    fn terms_out_of_order_or_without_entries_are_refused() {
+        // term count, offset of the one block, then terms: shared, suffix, postings
+        let dictionary = |terms: &[&[u8]]| {
+            let count = u32::try_from(terms.len()).unwrap();
+            [&count.to_le_bytes()[..], &[0; 4], &terms.concat()].concat()
+        };
+        let walk = |bytes: &[u8]| Dictionary::open(bytes, 9).unwrap().for_each(b"", &mut |_, _| {});
+        assert!(walk(&dictionary(&[b"\x00\x01b\x01\x00", b"\x01\x01c\x01\x01"])).is_ok());
+        for terms in [
+            [&b"\x00\x01b\x01\x00"[..], b"\x00\x01a\x01\x01"],
+            [b"\x00\x01b\x01\x00", b"\x01\x00\x01\x01"],
+        ] {
+            assert_eq!(walk(&dictionary(&terms)).unwrap_err().what, "order of the terms");
+        }
+        let flaw = walk(&dictionary(&[b"\x00\x01b\x00"])).unwrap_err();
+        assert_eq!(flaw.what, "postings of a term");
     }
 
     proptest! {
