@@ -46,6 +46,8 @@ pub enum ErrorKind {
     ProofInvalid,
     /// The directory cannot be trusted: a symbolic link, someone else's, or writable by others.
     Untrusted,
+    /// A key that is missing, malformed, of another name, or kept where others can read it.
+    Key,
 }
 
 impl ErrorKind {
@@ -69,6 +71,7 @@ impl ErrorKind {
             Self::OutOfRange => "out_of_range",
             Self::ProofInvalid => "proof_invalid",
             Self::Untrusted => "untrusted",
+            Self::Key => "key",
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod proof;
 mod query;
 mod redact;
 pub mod segment;
+pub mod sign;
 pub mod storage;
 mod sync;
 pub mod types;
@@ -40,6 +41,7 @@ pub use log::{
 pub use merkle::{ConsistencyProof, InclusionProof};
 pub use proof::{ConsistencyEvidence, EntryRef, Evidence};
 pub use query::{Cursor, Order, Page, Plan, Query};
+pub use sign::{Checkpoint, Note, SignedCheckpoint, SigningKey, VerifierKey};
 pub use types::{Durability, EntryIndex, EventTime, Hash, TreeSize, UnixNanos};
 pub use verify::{
     Cause, Finding, Progress, Report, Verdict, VerifyOptions, verify, verify_storage,

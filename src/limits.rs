@@ -25,6 +25,17 @@ pub const PROOF_HASHES_MAX: usize = 63;
 /// Largest tree size: 2^63 - 1, the common cap of the public formats.
 pub const TREE_SIZE_MAX: u64 = (1 << 63) - 1;
 
+/// Longest signed note: its text and its signatures.
+pub const NOTE_BYTES_MAX: usize = 16 << 20;
+/// Most signature lines of a note; the format wants at least 16.
+pub const NOTE_SIGNATURES_MAX: usize = 16;
+/// Longest signature of a line, key id included: those of post-quantum witnesses have 2,432 bytes.
+pub const NOTE_SIGNATURE_BYTES_MAX: usize = 4 << 10;
+/// Longest signed checkpoint: a short text and as many signatures as a note may have.
+pub const CHECKPOINT_BYTES_MAX: usize = 128 << 10;
+/// Longest name of a signing key; it equals the origin of the log.
+pub const KEY_NAME_BYTES_MAX: usize = ORIGIN_BYTES_MAX;
+
 /// Most bytes of frames and padding in one group.
 pub const GROUP_BODY_BYTES_MAX: usize = 32 << 20;
 /// Most entries in one group.

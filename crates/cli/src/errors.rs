@@ -29,6 +29,8 @@ pub(crate) const UNDECIDED: u8 = 3;
 pub(crate) const NO_LOG: u8 = 10;
 /// Another process writes.
 pub(crate) const LOCKED: u8 = 11;
+/// Key missing or wrong.
+pub(crate) const KEY: u8 = 12;
 /// Interrupted.
 pub(crate) const INTERRUPTED: u8 = 130;
 
@@ -133,6 +135,7 @@ fn code_of(kind: ErrorKind) -> u8 {
         ErrorKind::Corrupt | ErrorKind::ProofInvalid | ErrorKind::OutOfRange => NEGATIVE.0,
         ErrorKind::Invalid | ErrorKind::TooLarge | ErrorKind::AlreadyExists => USAGE,
         ErrorKind::Locked => LOCKED,
+        ErrorKind::Key => KEY,
         _ => UNDECIDED,
     }
 }
