@@ -14,6 +14,7 @@ pub mod format;
 pub mod hash;
 pub mod import;
 mod index;
+pub mod interop;
 pub mod limits;
 mod log;
 pub mod merkle;

@@ -95,6 +95,13 @@ pub const IMPORT_POSITION_RESERVE: usize = 4 << 10;
 /// Longest file name in a reading position, as JSON text; a longer one is told by its digest.
 pub const IMPORT_FILE_NAME_BYTES_MAX: usize = 3 << 10;
 
+/// Longest line of a file of the reference implementation that is read.
+pub const AGT_LINE_BYTES_MAX: usize = INGEST_LINE_BYTES_MAX;
+/// Deepest nesting in such a line; the reference's reader stops there as well.
+pub const AGT_JSON_DEPTH_MAX: usize = 201;
+/// Most digits of an integer in such a line; Python stops there as well.
+pub const AGT_INT_DIGITS_MAX: usize = 4300;
+
 const _: () = assert!(PAYLOAD_BYTES_MAX + META_BYTES_MAX + 4096 <= GROUP_BODY_BYTES_MAX);
 const _: () = assert!(QUEUE_BYTES_MAX <= GROUP_BODY_BYTES_MAX);
 const _: () = assert!((GROUP_BODY_BYTES_MAX as u64) < SEGMENT_BYTES_DEFAULT);
@@ -104,4 +111,5 @@ const _: () = assert!(PROOF_HASHES_MAX == TREE_SIZE_MAX.count_ones() as usize);
 const _: () = assert!(INGEST_CHUNK_BYTES <= QUEUE_BYTES_MAX);
 const _: () = assert!(INGEST_CHUNK_RECORDS <= QUEUE_ENTRIES_MAX);
 const _: () = assert!(IMPORT_FILE_NAME_BYTES_MAX + 512 <= IMPORT_POSITION_RESERVE);
+const _: () = assert!(JSON_DEPTH_MAX < AGT_JSON_DEPTH_MAX);
 const _: () = assert!(IMPORT_POSITION_RESERVE < FIELD_BYTES_MAX);

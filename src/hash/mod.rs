@@ -14,6 +14,7 @@
 //! party has to recompute it.
 
 use crate::types::Hash;
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 
@@ -123,6 +124,48 @@ pub fn sha256(bytes: &[u8]) -> Hash {
     Hash(Sha256::digest(bytes).into())
 }
 
+/// A running SHA-256.
+#[derive(Clone, Default)]
+pub struct Sha256State(Sha256);
+
+impl Sha256State {
+    /// Takes more bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of everything taken.
+    #[must_use]
+    pub fn finish(self) -> Hash {
+        finish(self.0)
+    }
+}
+
+impl std::fmt::Debug for Sha256State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sha256State")
+    }
+}
+
+fn hmac_state(key: &[u8], message: &[u8]) -> Hmac<Sha256> {
+    // A key of any length is accepted: longer ones are hashed first (RFC 2104, section 2).
+    let mut state = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    state.update(message);
+    state
+}
+
+/// HMAC-SHA256 (RFC 2104).
+#[must_use]
+pub fn hmac_sha256(key: &[u8], message: &[u8]) -> Hash {
+    Hash(hmac_state(key, message).finalize().into_bytes().into())
+}
+
+/// Whether `tag` is the HMAC-SHA256 of `message`, compared in constant time.
+#[must_use]
+pub fn is_hmac_sha256(key: &[u8], message: &[u8], tag: &[u8]) -> bool {
+    hmac_state(key, message).verify_slice(tag).is_ok()
+}
+
 /// A running BLAKE3 over seals and side files.
 #[derive(Clone, Default, Debug)]
 pub struct SealHasher(blake3::Hasher);
@@ -176,6 +219,18 @@ mod tests {
     fn an_entry_hash_is_the_leaf_hash_of_its_header() {
         let header = [7u8; HEADER_LEN];
         assert_eq!(entry(&header), leaf(&header));
+    }
+
+    #[test]
+    fn an_hmac_is_the_published_one() {
+        // RFC 4231, test case 2.
+        let wanted = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        let message = b"what do ya want for nothing?";
+        let tag = hmac_sha256(b"Jefe", message);
+        assert_eq!(tag.to_hex(), wanted);
+        assert!(is_hmac_sha256(b"Jefe", message, &tag.0));
+        assert!(!is_hmac_sha256(b"Jefe", message, &tag.0[..31]));
+        assert!(!is_hmac_sha256(b"jefe", message, &tag.0));
     }
 
     #[test]
