@@ -23,6 +23,7 @@ mod query;
 mod redact;
 pub mod segment;
 pub mod sign;
+pub mod sink;
 pub mod storage;
 mod sync;
 pub mod types;
@@ -43,6 +44,7 @@ pub use merkle::{ConsistencyProof, InclusionProof};
 pub use proof::{ConsistencyEvidence, EntryRef, Evidence};
 pub use query::{Cursor, Order, Page, Plan, Query};
 pub use sign::{Checkpoint, Note, SignedCheckpoint, SigningKey, VerifierKey};
+pub use sink::{AuditSink, SinkRunner};
 pub use types::{Durability, EntryIndex, EventTime, Hash, TreeSize, UnixNanos};
 pub use verify::{
     Cause, Finding, Progress, Report, Verdict, VerifyOptions, verify, verify_storage,

@@ -101,6 +101,24 @@ pub const AGT_LINE_BYTES_MAX: usize = INGEST_LINE_BYTES_MAX;
 pub const AGT_JSON_DEPTH_MAX: usize = 201;
 /// Most digits of an integer in such a line; Python stops there as well.
 pub const AGT_INT_DIGITS_MAX: usize = 4300;
+/// Most entries handed to a sink at once.
+pub const SINK_BATCH_ENTRIES_MAX: usize = 512;
+/// Stored bytes after which such a batch takes no further entry; the first always fits.
+pub const SINK_BATCH_BYTES: usize = 4 << 20;
+/// Longest configuration or position of a sink.
+pub const SINK_STATE_BYTES_MAX: usize = 64 << 10;
+/// Largest file of dead letters; a sink that would need more has another problem.
+pub const SINK_DEAD_BYTES_MAX: u64 = 64 << 20;
+/// Longest name of a sink.
+pub const SINK_NAME_BYTES_MAX: usize = 64;
+/// Most sinks of one log.
+pub const SINKS_MAX: usize = 64;
+/// Longest pause between two tries, whatever the other side asks for.
+pub const SINK_PAUSE_MS_MAX: u64 = 60_000;
+/// Notes of a sink that a status keeps; the oldest go.
+pub const SINK_NOTES_MAX: usize = 64;
+/// Longest key of a sink, and longest file that holds such a secret.
+pub const SINK_SECRET_BYTES_MAX: usize = 4 << 10;
 
 const _: () = assert!(PAYLOAD_BYTES_MAX + META_BYTES_MAX + 4096 <= GROUP_BODY_BYTES_MAX);
 const _: () = assert!(QUEUE_BYTES_MAX <= GROUP_BODY_BYTES_MAX);

@@ -284,6 +284,17 @@ impl AuditLog {
         self.view().prove(entry)
     }
 
+    /// What views are taken from, for followers that must not keep the log open.
+    pub(crate) fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.inner.catalog)
+    }
+
+    /// Where the files lie; `None` for a log that goes with the process.
+    pub(crate) fn directory(&self) -> Option<std::path::PathBuf> {
+        let storage = &self.inner.storage;
+        storage.is_durable().then(|| storage.path_of("").into())
+    }
+
     /// The log's identity.
     #[must_use]
     pub fn identity(&self) -> &Identity {

@@ -10,11 +10,12 @@ use crate::format::{
     IDENTITY_NAME, SPARE_NAME, UNKNOWN_VERSION, parse_name, parse_segment_name, segment_name,
 };
 use crate::limits::{SEGMENTS_MAX, TREE_SIZE_MAX};
-use crate::storage::{Access, DirEntry, Storage};
+use crate::storage::{Access, DirEntry, FileKind, Storage};
 use crate::types::TreeSize;
 use std::collections::BTreeSet;
 
 const LOCK_NAME: &str = "log.lock";
+const SINKS_NAME: &str = "sinks";
 /// Times the directory is listed again because the last segment was sealed meanwhile.
 const LISTINGS_MAX: usize = 5;
 
@@ -147,7 +148,8 @@ fn live_end(storage: &dyn Storage, first_index: u64, anchor: TreeSize) -> Result
 fn note_files(files: &[DirEntry], tasks: &[Task], notes: &mut Vec<String>) {
     let is_segment = |first: u64| tasks.binary_search_by_key(&first, |t| t.first_index).is_ok();
     let last = tasks.last().map(|task| task.first_index);
-    for name in files.iter().map(|file| &file.name) {
+    for file in files {
+        let name = &file.name;
         let side = parse_name(name, ".nodes").or_else(|| parse_name(name, ".index"));
         if parse_segment_name(name).is_some_and(is_segment) {
             // Read as part of the log, or reported when it is not even a file.
@@ -159,6 +161,8 @@ fn note_files(files: &[DirEntry], tasks: &[Task], notes: &mut Vec<String>) {
             notes.push(format!("{name} holds bytes that a recovery set aside"));
         } else if name.ends_with(".tmp") && name != SPARE_NAME {
             notes.push(format!("{name} was left behind by an interrupted writer"));
+        } else if name == SINKS_NAME && file.kind == FileKind::Directory {
+            // How far others were given the log; nothing in there is evidence.
         } else if ![IDENTITY_NAME, LOCK_NAME, SPARE_NAME].contains(&name.as_str()) {
             notes.push(format!("{name} is not part of the log"));
         }
