@@ -228,6 +228,9 @@ impl<'a> Frame<'a> {
     #[must_use]
     pub fn body_hash(&self) -> Hash {
         match self.body {
+            Body::Whole { body_salt, meta, data: Some((salt, payload)) } => {
+                hash::body_and_data(body_salt, meta, salt, payload)
+            }
             Body::Whole { body_salt, meta, .. } | Body::DataErased { body_salt, meta, .. } => {
                 hash::body(body_salt, meta, &self.data_hash().unwrap_or(Hash::ZERO))
             }
@@ -405,11 +408,10 @@ impl Unplaced<'_> {
     /// The body hash: the expensive part of an entry's hash, computed on the caller's thread.
     #[must_use]
     pub fn body_hash(&self) -> Hash {
-        let data_hash = match self.payload {
-            [] => Hash::ZERO,
-            payload => hash::data(self.data_salt, payload),
-        };
-        hash::body(self.body_salt, self.meta, &data_hash)
+        match self.payload {
+            [] => hash::body(self.body_salt, self.meta, &Hash::ZERO),
+            payload => hash::body_and_data(self.body_salt, self.meta, self.data_salt, payload),
+        }
     }
 
     /// Appends the frame, with zeros where [`place`] will write.

@@ -13,8 +13,13 @@
 //! SHA-256 is for evidence; BLAKE3 only for seals and side files, where speed matters and no third
 //! party has to recompute it.
 
+mod sha;
+#[cfg(target_arch = "x86_64")]
+mod sha_ni;
+
 use crate::types::Hash;
 use hmac::{Hmac, KeyInit, Mac};
+use sha::{INITIAL, Message, State};
 use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 
@@ -28,94 +33,218 @@ pub type Salt = [u8; SALT_LEN];
 
 const LABEL_LEN: usize = 64;
 
-fn labelled(label: &str) -> Sha256 {
+/// The state behind a label: one block.
+fn labelled(label: &str) -> State {
     let mut block = [0u8; LABEL_LEN];
     for (to, from) in block.iter_mut().zip(label.bytes()) {
         *to = from;
     }
-    let mut state = Sha256::new();
-    state.update(block);
+    let mut state = INITIAL;
+    sha::compress(&mut state, &[block]);
     state
 }
 
-static DATA: LazyLock<Sha256> = LazyLock::new(|| labelled("witnessmark/v1/data"));
-static BODY: LazyLock<Sha256> = LazyLock::new(|| labelled("witnessmark/v1/body"));
-static LOG: LazyLock<Sha256> = LazyLock::new(|| labelled("witnessmark/v1/log"));
+static DATA: LazyLock<State> = LazyLock::new(|| labelled("witnessmark/v1/data"));
+static BODY: LazyLock<State> = LazyLock::new(|| labelled("witnessmark/v1/body"));
+static LOG: LazyLock<State> = LazyLock::new(|| labelled("witnessmark/v1/log"));
 
-fn finish(state: Sha256) -> Hash {
-    Hash(state.finalize().into())
+fn behind<'a>(label: &State, parts: [&'a [u8]; 3]) -> Message<'a> {
+    Message::new(label, LABEL_LEN as u64, parts)
 }
 
 /// The leaf hash of any bytes: `SHA-256(0x00 || bytes)`.
 #[must_use]
 pub fn leaf(bytes: &[u8]) -> Hash {
-    let mut state = Sha256::new();
-    state.update([0x00]);
-    state.update(bytes);
-    finish(state)
+    Message::new(&INITIAL, 0, [&[0x00], bytes, &[]]).finish()
+}
+
+/// The two blocks of a short message: a tag, then bytes.
+type TwoBlocks = [u8; 128];
+
+#[inline]
+fn two_blocks(tag: u8, parts: [&[u8]; 2]) -> TwoBlocks {
+    let mut blocks = [0u8; 128];
+    let mut filled = 1;
+    for part in parts {
+        if let Some(to) = blocks.get_mut(filled..filled + part.len()) {
+            to.copy_from_slice(part);
+        }
+        filled += part.len();
+    }
+    let [first, ..] = &mut blocks;
+    *first = tag;
+    sha::pad(&mut blocks, filled, filled as u64);
+    blocks
+}
+
+#[inline]
+fn hash_two(blocks: &TwoBlocks) -> Hash {
+    let mut state = INITIAL;
+    sha::compress(&mut state, blocks.as_chunks().0);
+    sha::digest(&state)
+}
+
+#[inline]
+fn hash_two_pair(a: &TwoBlocks, b: &TwoBlocks) -> [Hash; 2] {
+    let (mut state_a, mut state_b) = (INITIAL, INITIAL);
+    sha::compress_pair(&mut state_a, &mut state_b, a.as_chunks().0, b.as_chunks().0);
+    [sha::digest(&state_a), sha::digest(&state_b)]
 }
 
 /// The entry hash: the leaf hash of a 108-byte header, two SHA-256 blocks.
 #[must_use]
 pub fn entry(header: &[u8; HEADER_LEN]) -> Hash {
-    let mut message = [0u8; HEADER_LEN + 1];
-    let (_, rest) = message.split_at_mut(1);
-    rest.copy_from_slice(header);
-    Hash(Sha256::digest(message).into())
+    hash_two(&two_blocks(0x00, [header, &[]]))
+}
+
+/// The entry hashes of two headers.
+#[must_use]
+pub fn entry_pair(a: &[u8; HEADER_LEN], b: &[u8; HEADER_LEN]) -> [Hash; 2] {
+    hash_two_pair(&two_blocks(0x00, [a, &[]]), &two_blocks(0x00, [b, &[]]))
+}
+
+/// An entry header on its way through the chain: its first block needs nothing of the entry
+/// before, whose hash stands at its end, so it is hashed while that one still is.
+///
+/// ```text
+/// entry i     | first | second |
+/// entry i + 1         | first  | second |        each column in one go
+/// ```
+#[derive(Clone, Debug)]
+pub struct ChainLink {
+    state: State,
+    second: [u8; 64],
+}
+
+impl ChainLink {
+    /// The beginning of a chain.
+    #[must_use]
+    pub fn begin(header: &[u8; HEADER_LEN]) -> Self {
+        let blocks = two_blocks(0x00, [header, &[]]);
+        let mut link = Self { state: INITIAL, second: [0; 64] };
+        if let ([first, second], _) = blocks.as_chunks() {
+            sha::compress(&mut link.state, &[*first]);
+            link.second = *second;
+        }
+        link
+    }
+
+    fn set_previous(&mut self, previous: &Hash) {
+        // The header's last 32 bytes: one byte, the tag, stands before it in the first block.
+        const AT: usize = HEADER_LEN + 1 - 32 - 64;
+        if let Some(to) = self.second.get_mut(AT..AT + 32) {
+            to.copy_from_slice(&previous.0);
+        }
+    }
+
+    /// The entry hash, now that the one before is known.
+    #[must_use]
+    pub fn finish(mut self, previous: &Hash) -> Hash {
+        self.set_previous(previous);
+        sha::compress(&mut self.state, &[self.second]);
+        sha::digest(&self.state)
+    }
+
+    /// The same, and the link of the header that follows.
+    #[must_use]
+    pub fn finish_and_begin(mut self, previous: &Hash, header: &[u8; HEADER_LEN]) -> (Hash, Self) {
+        self.set_previous(previous);
+        let blocks = two_blocks(0x00, [header, &[]]);
+        let mut next = Self { state: INITIAL, second: [0; 64] };
+        if let ([first, second], _) = blocks.as_chunks() {
+            sha::compress_pair(&mut self.state, &mut next.state, &[self.second], &[*first]);
+            next.second = *second;
+        }
+        (sha::digest(&self.state), next)
+    }
 }
 
 /// The hash of an interior node: `SHA-256(0x01 || left || right)`.
 #[must_use]
 pub fn node(left: &Hash, right: &Hash) -> Hash {
-    let mut message = [0u8; 65];
-    let (tag, rest) = message.split_at_mut(1);
-    tag.fill(0x01);
-    let (l, r) = rest.split_at_mut(32);
-    l.copy_from_slice(&left.0);
-    r.copy_from_slice(&right.0);
-    Hash(Sha256::digest(message).into())
+    hash_two(&two_blocks(0x01, [&left.0, &right.0]))
+}
+
+/// The hashes of two interior nodes, each given by its children.
+#[must_use]
+pub fn node_pair(a: [&Hash; 2], b: [&Hash; 2]) -> [Hash; 2] {
+    let blocks = |[left, right]: [&Hash; 2]| two_blocks(0x01, [&left.0, &right.0]);
+    hash_two_pair(&blocks(a), &blocks(b))
 }
 
 /// The root of the empty tree: `SHA-256("")`.
 #[must_use]
 pub fn empty_root() -> Hash {
-    Hash(Sha256::digest([]).into())
+    sha256(&[])
 }
 
 /// The hash of a payload; an entry without data has [`Hash::ZERO`] instead.
 #[must_use]
 pub fn data(salt: &Salt, payload: &[u8]) -> Hash {
-    let mut state = DATA.clone();
-    state.update(salt);
-    state.update(payload);
-    finish(state)
+    behind(&DATA, [salt, payload, &[]]).finish()
 }
 
 /// The hash of a body: salt, meta, and the data hash last, so that what stands before it can be
 /// hashed early.
 #[must_use]
 pub fn body(salt: &Salt, meta: &[u8], data_hash: &Hash) -> Hash {
-    let mut state = BODY.clone();
-    state.update(salt);
-    state.update(meta);
-    state.update(data_hash.0);
-    finish(state)
+    behind(&BODY, [salt, meta, &data_hash.0]).finish()
+}
+
+/// As [`body`] of the [`data`] hash: the payload is hashed together with what stands before its
+/// hash.
+#[must_use]
+pub fn body_and_data(salt: &Salt, meta: &[u8], data_salt: &Salt, payload: &[u8]) -> Hash {
+    let mut payload = behind(&DATA, [data_salt, payload, &[]]);
+    let mut body = behind(&BODY, [salt, meta, &Hash::ZERO.0]);
+    let early = body.blocks_before_last();
+    sha::run_pair(&mut payload, &mut body, early);
+    let data_hash = payload.finish();
+    body.set_last(&data_hash.0);
+    body.finish()
+}
+
+/// The [`data`] hash of each salt and payload, by position.
+pub fn data_all<'a>(
+    payloads: impl Iterator<Item = (&'a Salt, &'a [u8])>,
+    done: impl FnMut(usize, Hash),
+) {
+    let message = |(salt, payload): (&'a Salt, &'a [u8])| behind(&DATA, [salt, payload, &[]]);
+    sha::run_all(payloads.map(message), done);
+}
+
+/// The [`body`] hash of each salt, meta and data hash, by position.
+pub fn body_all<'a>(
+    bodies: impl Iterator<Item = (&'a Salt, &'a [u8], &'a Hash)>,
+    done: impl FnMut(usize, Hash),
+) {
+    let message = |(salt, meta, data_hash): (&'a Salt, &'a [u8], &'a Hash)| {
+        behind(&BODY, [salt, meta, &data_hash.0])
+    };
+    sha::run_all(bodies.map(message), done);
 }
 
 /// The previous hash of entry 0: it binds the log to its identity file.
 #[must_use]
 pub fn log_start(identity_file: &[u8]) -> Hash {
-    let mut state = LOG.clone();
-    state.update(identity_file);
-    finish(state)
+    behind(&LOG, [identity_file, &[], &[]]).finish()
 }
 
 /// First 8 bytes of SHA-256 of an entry id, big-endian: the key of the entry id table. Not
 /// evidence, but costly enough to collide that an agent cannot degrade the table.
 #[must_use]
 pub fn id_key(entry_id: &[u8]) -> u64 {
-    let digest: [u8; 32] = Sha256::digest(entry_id).into();
-    digest.iter().take(8).fold(0, |acc, byte| acc << 8 | u64::from(*byte))
+    key_of(&Message::new(&INITIAL, 0, [entry_id, &[], &[]]).finish())
+}
+
+/// The [`id_key`] of each id, by position.
+pub fn id_key_all<'a>(ids: impl Iterator<Item = &'a [u8]>, mut done: impl FnMut(usize, u64)) {
+    let message = |id: &'a [u8]| Message::new(&INITIAL, 0, [id, &[], &[]]);
+    sha::run_all(ids.map(message), |at, hash| done(at, key_of(&hash)));
+}
+
+fn key_of(digest: &Hash) -> u64 {
+    digest.0.iter().take(8).fold(0, |acc, byte| acc << 8 | u64::from(*byte))
 }
 
 /// Plain SHA-256.
@@ -137,7 +266,7 @@ impl Sha256State {
     /// The digest of everything taken.
     #[must_use]
     pub fn finish(self) -> Hash {
-        finish(self.0)
+        Hash(self.0.finalize().into())
     }
 }
 
@@ -219,6 +348,46 @@ mod tests {
     fn an_entry_hash_is_the_leaf_hash_of_its_header() {
         let header = [7u8; HEADER_LEN];
         assert_eq!(entry(&header), leaf(&header));
+    }
+
+    /// What is hashed two at a time, in parts or ahead of time is what plain SHA-256 says.
+    #[test]
+    fn every_way_to_a_hash_leads_to_the_same_one() {
+        let header = |seed: u8| {
+            std::array::from_fn::<u8, HEADER_LEN, _>(|i| seed.wrapping_add(i.try_into().unwrap()))
+        };
+        let (one, two) = (header(1), header(99));
+        let tagged = |tag: u8, bytes: &[u8]| sha256(&[&[tag], bytes].concat());
+        assert_eq!(entry_pair(&one, &two), [tagged(0, &one), tagged(0, &two)]);
+        let (a, b, c) = (leaf(b"a"), leaf(b"b"), leaf(b"c"));
+        assert_eq!(node(&a, &b), tagged(1, &[a.0, b.0].concat()));
+        assert_eq!(node_pair([&a, &b], [&b, &c]), [node(&a, &b), node(&b, &c)]);
+        let with_previous = |header: &[u8; HEADER_LEN], previous: &Hash| {
+            let mut header = *header;
+            header[HEADER_LEN - 32..].copy_from_slice(&previous.0);
+            header
+        };
+        let (first, link) = ChainLink::begin(&one).finish_and_begin(&c, &two);
+        assert_eq!(first, entry(&with_previous(&one, &c)));
+        assert_eq!(link.finish(&first), entry(&with_previous(&two, &first)));
+        let mut keys = [0; 3];
+        id_key_all([&b"x"[..], &[7; 16], &[9; 100]].into_iter(), |at, key| keys[at] = key);
+        assert_eq!(keys, [id_key(b"x"), id_key(&[7; 16]), id_key(&[9; 100])]);
+    }
+
+    #[test]
+    fn bodies_of_every_length_hash_as_their_definition_says() {
+        let label = |label: &str| [label.as_bytes(), &vec![0; 64 - label.len()]].concat();
+        let text = vec![0x5a; 700];
+        let (salt, other) = ([3u8; 16], [4u8; 16]);
+        for (meta, payload) in (0..300).map(|i| (i, 300 - i)).chain([(700, 1), (1, 700)]) {
+            let (meta, payload) = (&text[..meta], &text[..payload]);
+            let wanted = sha256(&[&label("witnessmark/v1/data"), &other[..], payload].concat());
+            assert_eq!(data(&other, payload), wanted);
+            let wanted = [&label("witnessmark/v1/body"), &salt[..], meta, &wanted.0].concat();
+            assert_eq!(body_and_data(&salt, meta, &other, payload), sha256(&wanted));
+            assert_eq!(body(&salt, meta, &data(&other, payload)), sha256(&wanted));
+        }
     }
 
     #[test]
