@@ -5,6 +5,7 @@
 //! caller's own text without insignificant white space, so big integers and exact decimals
 //! survive; nothing is ever parsed and written again.
 
+use super::quick;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{JSON_DEPTH_MAX, PAYLOAD_BYTES_MAX};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -21,6 +22,9 @@ pub fn accept(text: &str) -> Result<Cow<'_, str>> {
     if text.len() > PAYLOAD_BYTES_MAX {
         return Err(Error::new(ErrorKind::TooLarge, "data is too long")
             .expected(format_args!("at most {PAYLOAD_BYTES_MAX} bytes"), text.len()));
+    }
+    if let Some(accepted) = quick::accept(text) {
+        return Ok(accepted);
     }
     check(text)?;
     Ok(strip(text))

@@ -6,6 +6,7 @@
 
 mod field;
 pub mod json;
+mod quick;
 pub(crate) mod source;
 mod vocabulary;
 
@@ -33,7 +34,13 @@ use std::borrow::Cow;
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "an entry is not in the log until it is appended"]
-pub struct Entry<'a> {
+pub struct Entry<'a>(
+    /// One allocation, so that each setter moves a pointer and not all the slots.
+    Box<Slots<'a>>,
+);
+
+#[derive(Clone, Debug)]
+struct Slots<'a> {
     texts: [Option<Cow<'a, str>>; Field::COUNT],
     timestamp: Option<EventTime>,
     issued_at: Option<EventTime>,
@@ -59,7 +66,7 @@ impl<'a> Entry<'a> {
         agent_did: impl Into<Cow<'a, str>>,
         action: impl Into<Cow<'a, str>>,
     ) -> Self {
-        let entry = Self {
+        let entry = Self(Box::new(Slots {
             texts: [const { None }; Field::COUNT],
             timestamp: None,
             issued_at: None,
@@ -67,7 +74,7 @@ impl<'a> Entry<'a> {
             data: None,
             data_error: None,
             system: false,
-        };
+        }));
         entry
             .set(Field::EventType, event_type)
             .set(Field::AgentDid, agent_did)
@@ -114,7 +121,7 @@ impl<'a> Entry<'a> {
     /// Sets any text field. Times and data have setters of their own; those fields, and what
     /// redaction writes, make the append fail when they are set here.
     pub fn set(mut self, field: Field, value: impl Into<Cow<'a, str>>) -> Self {
-        if let Some(slot) = self.texts.get_mut(field.slot()) {
+        if let Some(slot) = self.0.texts.get_mut(field.slot()) {
             *slot = Some(value.into());
         }
         self
@@ -122,19 +129,19 @@ impl<'a> Entry<'a> {
 
     /// When it happened; now, when not given. Any order is accepted.
     pub fn timestamp(mut self, time: impl Into<EventTime>) -> Self {
-        self.timestamp = Some(time.into());
+        self.0.timestamp = Some(time.into());
         self
     }
 
     /// When the request was issued.
     pub fn issued_at(mut self, time: impl Into<EventTime>) -> Self {
-        self.issued_at = Some(time.into());
+        self.0.issued_at = Some(time.into());
         self
     }
 
     /// When the act was completed.
     pub fn completed_at(mut self, time: impl Into<EventTime>) -> Self {
-        self.completed_at = Some(time.into());
+        self.0.completed_at = Some(time.into());
         self
     }
 
@@ -142,8 +149,8 @@ impl<'a> Entry<'a> {
     /// append fail; it is never dropped silently.
     pub fn data<T: serde::Serialize + ?Sized>(mut self, value: &T) -> Self {
         match serde_json::to_string(value) {
-            Ok(text) => self.data = Some(Cow::Owned(text)),
-            Err(error) => self.data_error = Some(error.to_string()),
+            Ok(text) => self.0.data = Some(Cow::Owned(text)),
+            Err(error) => self.0.data_error = Some(error.to_string()),
         }
         self
     }
@@ -151,36 +158,36 @@ impl<'a> Entry<'a> {
     /// Arbitrary metadata as JSON text. It is checked when appended, stripped of insignificant
     /// white space, and stored as it is otherwise: numbers keep every digit.
     pub fn data_text(mut self, json: impl Into<Cow<'a, str>>) -> Self {
-        self.data = Some(json.into());
+        self.0.data = Some(json.into());
         self
     }
 
     /// An entry of the engine itself; its type begins with `witnessmark.`.
     pub(crate) fn system(event_type: &'a str) -> Self {
         let mut entry = Self::new(event_type, "witnessmark", Action::Audit);
-        entry.system = true;
+        entry.0.system = true;
         entry
     }
 
     /// Whether the engine wrote this entry itself.
     pub(crate) fn is_system(&self) -> bool {
-        self.system
+        self.0.system
     }
 
     /// The value of a text field.
     #[must_use]
     pub fn text(&self, field: Field) -> Option<&str> {
-        self.texts.get(field.slot()).and_then(|slot| slot.as_deref())
+        self.0.texts.get(field.slot()).and_then(|slot| slot.as_deref())
     }
 
     /// The three times, in the order of their fields: timestamp, issued, completed.
     pub(crate) fn times(&self) -> [Option<EventTime>; 3] {
-        [self.timestamp, self.issued_at, self.completed_at]
+        [self.0.timestamp, self.0.issued_at, self.0.completed_at]
     }
 
     /// The JSON text of `data`, not checked yet.
     pub(crate) fn data_json(&self) -> Option<&str> {
-        self.data.as_deref()
+        self.0.data.as_deref()
     }
 
     /// Checks everything but the JSON: required fields, lengths, the engine's own names.
@@ -188,7 +195,7 @@ impl<'a> Entry<'a> {
     /// # Errors
     /// [`ErrorKind::Invalid`] or [`ErrorKind::TooLarge`], naming the field.
     pub(crate) fn check(&self) -> Result<()> {
-        if let Some(reason) = &self.data_error {
+        if let Some(reason) = &self.0.data_error {
             let message = format!("data cannot be written as JSON: {reason}");
             return Err(Error::new(ErrorKind::Invalid, message));
         }
@@ -218,7 +225,7 @@ impl<'a> Entry<'a> {
             return Err(Error::new(ErrorKind::Invalid, "entry_id must not be empty"));
         }
         let reserved = self.text(Field::EventType).is_some_and(|t| t.starts_with(SYSTEM_PREFIX));
-        if reserved && !self.system {
+        if reserved && !self.0.system {
             let message = "event types that begin with \"witnessmark.\" are the engine's own";
             return Err(Error::new(ErrorKind::Invalid, message));
         }
