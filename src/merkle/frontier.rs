@@ -59,6 +59,36 @@ impl Frontier {
         self.size += 1;
     }
 
+    /// Appends leaves, level by level, two nodes at a time. `visit` gets each interior node that
+    /// they complete once; [`NodeId::position`] says where in the stream of nodes it belongs.
+    pub fn extend(&mut self, leaves: &[Hash], mut visit: impl FnMut(NodeId, Hash)) {
+        let (mut level, mut first) = (0, self.size);
+        let mut nodes = Vec::with_capacity(leaves.len() + 1);
+        nodes.extend_from_slice(leaves);
+        // What is left alone on each level, lowest level first.
+        let mut alone: Vec<Hash> = Vec::with_capacity(64);
+        while !nodes.is_empty() {
+            // One hash per set bit: a first node of odd number has its left sibling here.
+            if first & 1 == 1
+                && let Some(left) = self.hashes.pop()
+            {
+                nodes.insert(0, left);
+                first -= 1;
+            }
+            if !nodes.len().is_multiple_of(2) {
+                alone.extend(nodes.pop());
+            }
+            level += 1;
+            first >>= 1;
+            nodes = parents(&nodes);
+            for (index, hash) in (first..).zip(&nodes) {
+                visit(NodeId { level, index }, *hash);
+            }
+        }
+        self.hashes.extend(alone.into_iter().rev());
+        self.size += leaves.len() as u64;
+    }
+
     /// Leaves so far.
     #[must_use]
     pub fn size(&self) -> TreeSize {
@@ -82,9 +112,47 @@ impl Frontier {
     }
 }
 
+/// The parents of an even number of nodes.
+fn parents(nodes: &[Hash]) -> Vec<Hash> {
+    let mut parents = Vec::with_capacity(nodes.len() / 2 + 1);
+    let (fours, rest) = nodes.as_chunks::<4>();
+    for [a, b, c, d] in fours {
+        parents.extend(hash::node_pair([a, b], [c, d]));
+    }
+    if let [a, b] = rest {
+        parents.push(hash::node(a, b));
+    }
+    parents
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn leaves_together_grow_the_tree_that_they_grow_one_by_one() {
+        let leaves: Vec<Hash> = (0..80u64).map(|i| hash::leaf(&i.to_le_bytes())).collect();
+        for begin in 0..40 {
+            for end in begin..leaves.len() {
+                let (mut one, mut all) = (Frontier::new(), Frontier::new());
+                leaves[..begin].iter().for_each(|leaf| one.push(*leaf, |_, _| {}));
+                all.extend(&leaves[..begin], |_, _| {});
+                assert_eq!(one, all);
+                let mut singly = Vec::new();
+                leaves[begin..end]
+                    .iter()
+                    .for_each(|leaf| one.push(*leaf, |id, h| singly.push((id, h))));
+                let mut together = vec![None; singly.len()];
+                let first = NodeId::stored_before(begin as u64);
+                all.extend(&leaves[begin..end], |id, hash| {
+                    let place = &mut together[usize::try_from(id.position() - first).unwrap()];
+                    assert!(place.replace((id, hash)).is_none());
+                });
+                assert_eq!((one.root(), &one), (all.root(), &all), "{begin}..{end}");
+                assert!(singly.into_iter().map(Some).eq(together));
+            }
+        }
+    }
 
     #[test]
     fn a_stored_frontier_goes_on_where_it_was() {
