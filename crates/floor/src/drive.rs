@@ -1,6 +1,6 @@
 //! Driving: threads that append as fast as they are answered, and how long they waited.
 
-use crate::workload::Workload;
+use crate::workload::{Pool, Workload};
 use hdrhistogram::Histogram;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -65,7 +65,8 @@ fn on_threads<E: Send>(
     let threads = load.threads.max(1);
     // Made ahead, so that the clock sees appends only.
     let seed = |thread: usize| load.seed.wrapping_mul(1000).wrapping_add(thread as u64);
-    let workloads: Vec<_> = (0..threads).map(|t| Workload::new(seed(t), load.size)).collect();
+    let pool = Pool::new(load.seed, load.size);
+    let workloads: Vec<_> = (0..threads).map(|t| Workload::of(&pool, seed(t))).collect();
     let begin = Instant::now();
     let results: Vec<Result<Histogram<u64>, E>> = std::thread::scope(|scope| {
         let handles: Vec<_> = workloads

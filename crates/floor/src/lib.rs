@@ -18,6 +18,6 @@ mod workload;
 pub use chain::Floor;
 pub use drive::{Load, Run, blocking, pipelined};
 pub use probe::sync_latency;
-pub use workload::{Act, Workload};
+pub use workload::{Act, Pool, Workload};
 
 pub use hdrhistogram::Histogram;

@@ -1,13 +1,16 @@
 //! The load: what a fleet of agents would log, the same for the floor and for the engine.
 //!
-//! Skew as in a fleet: 1,000 agents of which few are busy, eight event types, 4,096 resources, a
-//! trace of four entries, a session of 32. Repeatable from a seed, and cheap to make, so that what
-//! is measured is the log: texts come from pools, only trace and session change.
+//! Skew as in a fleet: of 1,000 agents few are busy, eight kinds of act, 4,096 resources, a trace
+//! of four entries, a session of 32. Repeatable from a seed, and cheap to make, so that what is
+//! measured is the log: texts come from a pool, only trace and session change. The pool is small
+//! enough for a core's second cache: a program has what it is about to log at hand, too.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 const AGENTS: u64 = 1000;
-const POOL: usize = 4096;
+const POOL: usize = 1024;
+const RESOURCES: u64 = 4096;
 const TRACE_ENTRIES: u64 = 4;
 const SESSION_ENTRIES: u64 = 32;
 
@@ -55,10 +58,24 @@ pub struct Act<'a> {
     pub session_id: &'a str,
 }
 
+/// What acts are made from; producers share one, so that their caches hold the log's data and not
+/// as many copies of the load's.
+#[derive(Clone, Debug)]
+pub struct Pool(Arc<[Template]>);
+
+impl Pool {
+    /// Texts of acts that take about `size` bytes as JSON (never less than some 400).
+    #[must_use]
+    pub fn new(seed: u64, size: usize) -> Self {
+        let mut state = seed;
+        Self((0..POOL).map(|_| Template::new(&mut state, size)).collect())
+    }
+}
+
 /// An endless, repeatable stream of acts.
 #[derive(Debug)]
 pub struct Workload {
-    templates: Vec<Template>,
+    templates: Arc<[Template]>,
     state: u64,
     count: u64,
     trace_id: String,
@@ -78,10 +95,15 @@ impl Workload {
     /// A stream whose acts take about `size` bytes as JSON (never less than some 400).
     #[must_use]
     pub fn new(seed: u64, size: usize) -> Self {
-        let mut state = seed;
-        let templates = (0..POOL).map(|_| Template::new(&mut state, size)).collect();
-        let mut workload =
-            Self { templates, state, count: 0, trace_id: String::new(), session_id: String::new() };
+        Self::of(&Pool::new(seed, size), seed)
+    }
+
+    /// A stream of acts from this pool.
+    #[must_use]
+    pub fn of(pool: &Pool, seed: u64) -> Self {
+        let templates = Arc::clone(&pool.0);
+        let (trace_id, session_id) = (String::new(), String::new());
+        let mut workload = Self { templates, state: !seed, count: 0, trace_id, session_id };
         workload.advance();
         workload
     }
@@ -150,7 +172,7 @@ impl Template {
         let mut template = Self {
             kind,
             agent_did: Workload::agent(agent),
-            resource: format!("/payments/refunds/{}", (random >> 40) % POOL as u64),
+            resource: format!("/payments/refunds/{}", (random >> 40) % RESOURCES),
             data: String::new(),
             json: String::new(),
         };
@@ -217,6 +239,21 @@ impl Act<'_> {
             self.session_id
         )
     }
+}
+
+/// An act as an entry of the engine, whose type is given: this crate has never heard of it.
+#[macro_export]
+macro_rules! entry_of {
+    ($entry:ty, $act:expr) => {{
+        let act = $act;
+        <$entry>::new(act.event_type, act.agent_did, act.action)
+            .resource(act.resource)
+            .outcome(act.outcome)
+            .policy_decision(act.policy_decision)
+            .trace_id(act.trace_id)
+            .session_id(act.session_id)
+            .data_text(act.data)
+    }};
 }
 
 #[cfg(test)]
