@@ -12,6 +12,7 @@ use super::Flaw;
 use super::cursor::{Cursor, put_leb128};
 use crate::entry::{Entry, Field};
 use crate::types::EventTime;
+use std::ops::Range;
 
 /// Length of an encoded time.
 pub const TIME_LEN: usize = 14;
@@ -29,8 +30,18 @@ pub struct Defaults<'a> {
     pub redactions: Option<&'a str>,
 }
 
-/// Appends the encoded fields of `entry`.
-pub fn encode(entry: &Entry<'_>, defaults: &Defaults<'_>, out: &mut Vec<u8>) {
+/// Where the committer finds the names it counts, in encoded meta; empty ranges for absent ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// The agent.
+    pub agent: Range<usize>,
+    /// The event type.
+    pub event_type: Range<usize>,
+}
+
+/// Appends the encoded fields of `entry`, and says where the two names are in `out`.
+pub fn encode(entry: &Entry<'_>, defaults: &Defaults<'_>, out: &mut Vec<u8>) -> Places {
+    let mut places = Places::default();
     let [timestamp, issued_at, completed_at] = entry.times();
     for field in Field::ALL {
         match field {
@@ -51,14 +62,21 @@ pub fn encode(entry: &Entry<'_>, defaults: &Defaults<'_>, out: &mut Vec<u8>) {
                 }
             }
             _ => {
-                if let Some(text) = entry.text(field) {
-                    put(out, field, text.as_bytes());
+                let Some(text) = entry.text(field) else { continue };
+                put(out, field, text.as_bytes());
+                let place = out.len() - text.len()..out.len();
+                match field {
+                    Field::AgentDid => places.agent = place,
+                    Field::EventType => places.event_type = place,
+                    _ => {}
                 }
             }
         }
     }
+    places
 }
 
+#[inline]
 fn put(out: &mut Vec<u8>, field: Field, bytes: &[u8]) {
     out.push(field.id());
     put_leb128(out, u32::try_from(bytes.len()).unwrap_or(u32::MAX));

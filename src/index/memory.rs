@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! key    table: hash of term -> number     terms: bytes | local ids, up to 5 without allocation
-//! ids    table: upper half of id key -> local           zones, offsets, system, erased: vectors
+//! ids    upper half of id key, local; a table on demand   zones, offsets, system, erased: vectors
 //! ```
 //!
 //! One writer pushes entries in order; readers see it under the owner's lock and bound themselves.
@@ -19,6 +19,7 @@ use crate::format::side::Subject;
 use crate::format::terms::{self, Key};
 use crate::hash;
 use crate::limits::ZONE_ENTRIES;
+use crate::sync::Mutex;
 
 /// Local ids of one term: most terms have few.
 #[derive(Clone, Debug)]
@@ -111,15 +112,25 @@ impl Terms {
     }
 }
 
+/// The ids as a table: made up to where they are when somebody asks for one, since most segments
+/// are sealed before anybody does.
+#[derive(Debug)]
+struct IdTable {
+    table: Table,
+    /// How many of the ids are in it.
+    taken: usize,
+}
+
 /// The index of a part that still grows.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct MemIndex {
     offsets: Vec<u32>,
     zones: Vec<Zone>,
     system: Vec<u32>,
     erased: Vec<u32>,
-    /// From the upper half of the id key; entries without a body are not in it.
-    id_table: Table,
+    /// Upper half of the id key and local id; entries without a body are not in it.
+    ids: Vec<(u32, u32)>,
+    id_table: Mutex<IdTable>,
     terms: [Terms; Key::COUNT],
 }
 
@@ -138,20 +149,35 @@ impl MemIndex {
             zones: Vec::new(),
             system: Vec::new(),
             erased: Vec::new(),
-            id_table: Table::new(),
+            ids: Vec::new(),
+            id_table: Mutex::new(IdTable { table: Table::new(), taken: 0 }),
             terms: std::array::from_fn(|_| Terms::new()),
         }
     }
 
-    /// Takes the next entry, whose frame begins at `offset` of the segment file, and hashes its id.
-    pub(crate) fn push(&mut self, frame: &Frame<'_>, offset: u32) {
-        // Segments are at most 1 GiB, so locals are far from the end of u32.
-        let local = self.len();
+    /// Takes the next entries, each with the offset of its frame in the segment file.
+    pub(crate) fn push_all(&mut self, frames: &[(Frame<'_>, u32)]) {
+        let mut ids: Vec<(u32, &[u8])> = Vec::with_capacity(frames.len());
+        for (frame, offset) in frames {
+            // Segments are at most 1 GiB, so locals are far from the end of u32.
+            let local = self.len();
+            ids.extend(self.push(frame, local, *offset).map(|id| (local, id)));
+        }
+        let taken = &mut self.ids;
+        hash::id_key_all(ids.iter().map(|(_, id)| *id), |at, key| {
+            if let Some((local, _)) = ids.get(at) {
+                taken.push((upper_half(key), *local));
+            }
+        });
+    }
+
+    /// Takes one entry but for its id, which is returned.
+    fn push<'a>(&mut self, frame: &Frame<'a>, local: u32, offset: u32) -> Option<&'a [u8]> {
         self.offsets.push(offset);
         if frame.flags & FLAG_SYSTEM != 0 {
             self.system.push(local);
         }
-        let mut event = None;
+        let (mut event, mut id) = (None, None);
         match frame.meta() {
             None => self.erased.push(local),
             Some(meta) => {
@@ -161,9 +187,7 @@ impl MemIndex {
                     }
                 });
                 event = facts.time.map(|time| time.instant());
-                if let Some(id) = facts.id {
-                    self.id_table.insert(upper_half(hash::id_key(id)), local);
-                }
+                id = facts.id;
             }
         }
         if (local as usize).is_multiple_of(ZONE_ENTRIES) {
@@ -172,6 +196,7 @@ impl MemIndex {
         if let Some(zone) = self.zones.last_mut() {
             zone.include(event, frame.recorded_at);
         }
+        id
     }
 
     /// The index file of these entries.
@@ -185,7 +210,7 @@ impl MemIndex {
         builder.offsets(&self.offsets);
         builder.zones(&self.zones);
         builder.lists(&self.system, &self.erased);
-        let mut ids = self.id_table.pairs();
+        let mut ids = self.ids.clone();
         ids.sort_unstable();
         builder.ids(&ids);
         for (key, terms) in Key::ALL.into_iter().zip(&self.terms) {
@@ -240,7 +265,13 @@ impl PartIndex for MemIndex {
 
     fn id_candidates(&self, id_key: u64) -> Vec<u32> {
         let mut locals = Vec::new();
-        self.id_table.find(upper_half(id_key), |local| {
+        let mut known = self.id_table.lock();
+        let IdTable { table, taken } = &mut *known;
+        for (tag, local) in self.ids.get(*taken..).unwrap_or_default() {
+            table.insert(*tag, *local);
+        }
+        *taken = self.ids.len();
+        table.find(upper_half(id_key), |local| {
             locals.push(local);
             false
         });

@@ -22,6 +22,7 @@ mod walker;
 
 pub(crate) use memory::MemIndex;
 pub(crate) use sealed::SealedIndex;
+pub(crate) use table::{hash_bytes, random_seed};
 pub(crate) use walker::{Postings, Walker};
 
 use crate::format::Flaw;

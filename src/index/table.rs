@@ -11,6 +11,8 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 const SLOTS_MIN: usize = 64;
+/// Slots up to which a table that is full becomes four times as long.
+const SLOTS_SMALL: usize = 32 << 10;
 
 /// A random number for seeding, different in every process and table.
 pub(crate) fn random_seed() -> u64 {
@@ -54,7 +56,9 @@ impl Table {
     /// Adds a number; several may have the same tag.
     pub(crate) fn insert(&mut self, tag: u32, value: u32) {
         if (self.used + 1) * 8 > self.slots.len() * 5 {
-            let bigger = vec![(0, 0); self.slots.len() * 2];
+            // Small tables grow faster: there is one for every key of every segment.
+            let factor = if self.slots.len() < SLOTS_SMALL { 4 } else { 2 };
+            let bigger = vec![(0, 0); self.slots.len() * factor];
             let old = std::mem::replace(&mut self.slots, bigger);
             for (tag, slot) in old {
                 if slot != 0 {
@@ -64,12 +68,6 @@ impl Table {
         }
         self.put(tag, value + 1);
         self.used += 1;
-    }
-
-    /// Every tag and number, in no particular order.
-    pub(crate) fn pairs(&self) -> Vec<(u32, u32)> {
-        let used = self.slots.iter().filter(|(_, slot)| *slot != 0);
-        used.map(|(tag, slot)| (*tag, slot - 1)).collect()
     }
 
     fn put(&mut self, tag: u32, slot: u32) {

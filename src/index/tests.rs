@@ -56,7 +56,7 @@ fn fleet(count: u32) -> MemIndex {
     let mut index = MemIndex::new();
     for i in 0..count {
         let bytes = fleet_frame(i);
-        index.push(&Frame::decode(&bytes).unwrap(), i * 200);
+        index.push_all(&[(Frame::decode(&bytes).unwrap(), i * 200)]);
     }
     index
 }
@@ -164,7 +164,7 @@ fn an_erased_body_leaves_offset_and_mark_alone() {
     let mut frame = Frame::decode(&bytes).unwrap();
     frame.body = Body::BodyErased { body_hash: frame.body_hash() };
     let mut index = MemIndex::new();
-    index.push(&frame, 4096);
+    index.push_all(&[(frame, 4096)]);
     let sealed = SealedIndex::open(index.encode(&subject(1)), &subject(1)).unwrap();
     for index in [&index as &dyn PartIndex, &sealed] {
         assert_eq!((index.len(), index.offset(0)), (1, Some(4096)));

@@ -10,59 +10,23 @@
 //! from damage. After a failed write or sync nothing is written any more.
 
 use super::active::{Active, Preallocate, Spare};
+use super::counters::Counters;
 use super::encode;
 use super::housekeeper::{Housekeeper, Job};
 use super::queue::Batch;
 use super::recent::RecentIds;
 use super::seal::SealJob;
-use super::ticket::{GroupOutcome, Placed, Placement};
+use super::ticket::{GroupOutcome, Placed, Placement, Placements, Run};
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::footer::{Counter, Footer};
-use crate::format::frame::{self, FLAG_CLOCK_CLAMPED, Header};
 use crate::format::group::{GROUP_HEADER_LEN, GroupHeader};
 use crate::format::segment::SegmentHeader;
-use crate::hash;
 use crate::limits::{CLOCK_REGRESSION_REPORT_NS, PREALLOCATE_BYTES_MIN};
 use crate::merkle::Frontier;
 use crate::storage::{Clock, Storage, random};
 use crate::sync::Arc;
 use crate::types::{Hash, TreeSize, UnixNanos};
 use crate::view::{Catalog, Published};
-use std::collections::HashMap;
-
-/// Entries so far, per agent and per event type.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) agents: HashMap<Box<[u8]>, u64>,
-    pub(crate) types: HashMap<Box<[u8]>, u64>,
-}
-
-impl Counters {
-    /// Takes over what a segment's footer says; later segments are taken later.
-    pub(crate) fn take(&mut self, footer: &Footer) {
-        for (counters, map) in
-            [(&footer.agents, &mut self.agents), (&footer.types, &mut self.types)]
-        {
-            let named = |counter: &Counter| (counter.name.as_bytes().into(), counter.entries);
-            map.extend(counters.iter().map(named));
-        }
-    }
-}
-
-/// How many earlier entries this name has; counts the one at hand.
-pub(crate) fn count_one(counters: &mut HashMap<Box<[u8]>, u64>, name: &[u8]) -> u64 {
-    match counters.get_mut(name) {
-        Some(count) => {
-            *count += 1;
-            *count - 1
-        }
-        None => {
-            counters.insert(name.into(), 1);
-            0
-        }
-    }
-}
 
 /// Where the log ends.
 #[derive(Debug)]
@@ -103,9 +67,7 @@ pub(crate) struct Committer {
 }
 
 /// A group whose entries have their places; bytes are complete but for the group header.
-struct PlacedGroup {
-    placements: Vec<Placed>,
-}
+struct PlacedGroup(Run);
 
 /// A group that was handed to the operating system.
 struct WrittenGroup(PlacedGroup);
@@ -141,53 +103,19 @@ impl Committer {
             // Only retries of entries that are there already: nothing to write, but they may be
             // answered only once they are durable.
             self.sync_written()?;
-            return Ok(GroupOutcome { placed: answers.finish(Vec::new()), is_durable });
+            return Ok(GroupOutcome { placed: answers.finish(Run::default()), is_durable });
         }
         self.make_room(batch.bytes.len() - GROUP_HEADER_LEN)?;
         self.regressed = regressed;
-        let placed = self.place(batch, now);
+        let placed = PlacedGroup(self.place(batch, now));
         let written = self.write(placed, batch, now)?;
         if !batch.needs_sync {
-            let placements = answers.finish(written.0.placements);
-            return Ok(GroupOutcome { placed: placements, is_durable: false });
+            let PlacedGroup(run) = written.0;
+            return Ok(GroupOutcome { placed: answers.finish(run), is_durable: false });
         }
         let synced = self.sync(written)?;
-        let placements = self.publish(synced);
-        Ok(GroupOutcome { placed: answers.finish(placements), is_durable })
-    }
-
-    fn place(&mut self, batch: &mut Batch, now: UnixNanos) -> PlacedGroup {
-        let clamped = if now.0 < self.end.last_recorded_at { FLAG_CLOCK_CLAMPED } else { 0 };
-        let recorded_at = now.0.max(self.end.last_recorded_at);
-        let mut placements = Vec::with_capacity(batch.records.len());
-        let Batch { bytes, records, .. } = batch;
-        for record in records.iter() {
-            let Some(frame) = bytes.get_mut(record.frame.clone()) else { continue };
-            let name = |range: &std::ops::Range<usize>| frame.get(range.clone()).unwrap_or(&[]);
-            let agent_seq = count_one(&mut self.end.counters.agents, name(&record.agent));
-            let type_seq = count_one(&mut self.end.counters.types, name(&record.event_type));
-            let header = Header {
-                flags: record.flags | clamped,
-                index: self.end.size,
-                recorded_at,
-                agent_seq,
-                type_seq,
-                meta_len: record.meta_len,
-                data_len: record.data_len,
-                body_hash: record.body_hash,
-                previous_hash: self.end.last_hash,
-            };
-            let entry_hash = hash::entry(&header.encode());
-            frame::place(frame, &header, &entry_hash);
-            self.end.frontier.push(entry_hash, |_, _| {});
-            self.recent.insert(record.id_key, self.end.size);
-            let index = self.end.size;
-            placements.push(Ok(Placement { index, entry_hash, recorded_at, is_duplicate: false }));
-            self.end.last_hash = entry_hash;
-            self.end.size += 1;
-        }
-        self.end.last_recorded_at = recorded_at;
-        PlacedGroup { placements }
+        let run = self.publish(synced);
+        Ok(GroupOutcome { placed: answers.finish(run), is_durable })
     }
 
     fn group_header(
@@ -236,7 +164,7 @@ impl Committer {
         Ok(SyncedGroup(written.0))
     }
 
-    fn publish(&mut self, synced: SyncedGroup) -> Vec<Placed> {
+    fn publish(&mut self, synced: SyncedGroup) -> Run {
         assert!(self.synced_size <= self.end.size, "published <= synced <= placed");
         self.fixed.catalog.publish(Published {
             size: TreeSize::new(self.end.size),
@@ -244,13 +172,14 @@ impl Committer {
             end_offset: self.active.at,
         });
         self.fixed.housekeeper.nudge(self.active.at);
-        synced.0.placements
+        let PlacedGroup(run) = synced.0;
+        run
     }
 
     /// Syncs whatever was written but not synced yet, and publishes it.
     pub(crate) fn sync_written(&mut self) -> Result<(), CommitError> {
         if self.synced_size < self.end.size {
-            let written = WrittenGroup(PlacedGroup { placements: Vec::new() });
+            let written = WrittenGroup(PlacedGroup(Run::default()));
             let synced = self.sync(written)?;
             self.publish(synced);
         }
@@ -271,7 +200,7 @@ impl Committer {
         let mut bytes = vec![0u8; GROUP_HEADER_LEN];
         let header = self.group_header(self.end.size, 0, 0, now);
         self.active.write_group(&mut bytes, header).map_err(CommitError::Poisoned)?;
-        let synced = self.sync(WrittenGroup(PlacedGroup { placements: Vec::new() }))?;
+        let synced = self.sync(WrittenGroup(PlacedGroup(Run::default())))?;
         self.publish(synced);
         self.is_unvouched = false;
         Ok(())
@@ -404,26 +333,24 @@ pub(crate) enum Answer {
 
 /// How a group's positions are answered.
 pub(crate) enum Answers {
-    /// The first `n` placements are the answers.
-    AllFresh(usize),
+    /// Every position with its placement.
+    AllFresh,
     /// One per position.
     Mixed(Vec<Answer>),
 }
 
 impl Answers {
-    fn finish(self, mut placements: Vec<Placed>) -> Vec<Placed> {
+    fn finish(self, run: Run) -> Placements {
         let answers = match self {
-            Self::AllFresh(count) => {
-                placements.truncate(count);
-                return placements;
-            }
+            // What stands behind the callers' entries are the engine's own.
+            Self::AllFresh => return Placements::Run(run),
             Self::Mixed(answers) => answers,
         };
-        let mut placements = placements.into_iter();
+        let mut placements = (0..).map_while(|position| run.get(position));
         let mut done: Vec<Placed> = Vec::with_capacity(answers.len());
         for answer in answers {
             done.push(match answer {
-                Answer::Next => placements.next().unwrap_or_else(missing_placement),
+                Answer::Next => placements.next().map_or_else(missing_placement, Ok),
                 Answer::Known(placed) => placed,
                 Answer::SameAs(position) => match done.get(position) {
                     Some(Ok(first)) => Ok(Placement { is_duplicate: true, ..*first }),
@@ -432,7 +359,7 @@ impl Answers {
                 },
             });
         }
-        done
+        Placements::Each(done)
     }
 }
 

@@ -11,7 +11,7 @@ use super::committer::{CommitError, Committer, Fixed};
 use super::encode::{self, EntryId, Record};
 use super::options::Options;
 use super::queue::{Queue, QueueFull, group_body_max};
-use super::ticket::{GroupCell, Placement, Ticket};
+use super::ticket::{GroupCell, Placement, Ticket, check_fork};
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::HEARTBEAT_IDLE_MS;
@@ -60,7 +60,7 @@ impl Driver {
     pub(crate) fn new(committer: Committer, options: &Options) -> Self {
         let group_bytes_max = group_body_max(options.segment_bytes);
         Self {
-            queue: Queue::new(group_bytes_max),
+            queue: Queue::new(group_bytes_max, committer.fixed.pid),
             clock: Arc::clone(&options.clock),
             queue_full: options.queue_full,
             group_bytes_max,
@@ -73,13 +73,9 @@ impl Driver {
         }
     }
 
-    /// Refuses calls in a forked child: locks and threads did not come along.
+    /// Refuses calls in a forked child.
     pub(crate) fn check_fork(&self) -> Result<()> {
-        if std::process::id() == self.pid {
-            return Ok(());
-        }
-        let message = "this process was forked from the one that opened the log";
-        Err(Error::new(ErrorKind::Forked, message).hint("open the log again after the fork"))
+        check_fork(self.pid)
     }
 
     /// Encodes entries on this thread and puts them into the next group, all of them or none.
@@ -114,7 +110,6 @@ impl Driver {
         entry: &Entry<'_>,
         needs_sync: bool,
     ) -> Result<(Arc<GroupCell>, usize, EntryId)> {
-        self.check_fork()?;
         with_frames(|frames| {
             let encoded = encode::encode(entry, self.pid, self.clock.now(), frames)?;
             self.check_group_len(frames.len())?;
@@ -140,6 +135,7 @@ impl Driver {
         entry: &Entry<'_>,
         needs_sync: bool,
     ) -> Result<(EntryId, Placement, bool)> {
+        self.check_fork()?;
         let (cell, position, id) = self.enqueue_one(entry, needs_sync)?;
         self.drive(&cell);
         let (placement, is_durable) = answer(&cell, position)?;
@@ -160,11 +156,13 @@ impl Driver {
         queued.ids.into_iter().enumerate().map(one).collect()
     }
 
-    /// Puts one entry into the next group and returns at once.
+    /// Puts one entry into the next group and returns at once. A forked child learns what it is
+    /// where it would have to wait, here or with the ticket: asking the system at every entry
+    /// costs as much as two blocks of SHA-256.
     pub(crate) fn submit(&self, entry: &Entry<'_>) -> Result<Ticket> {
         let (cell, position, id) = self.enqueue_one(entry, true)?;
         self.ring();
-        Ok(Ticket::new(cell, position, id))
+        Ok(Ticket::new(cell, position, id, self.pid))
     }
 
     /// Blocks until the cell is done, committing it on this thread when nobody else does.
@@ -212,7 +210,12 @@ impl Driver {
     }
 
     fn ring(&self) {
-        let mut bell = self.bell.lock();
+        let mut bell = match self.bell.try_lock() {
+            Some(bell) => bell,
+            // In a forked child it may be held for ever, and nobody would hear it.
+            None if self.check_fork().is_err() => return,
+            None => self.bell.lock(),
+        };
         if !bell.work {
             bell.work = true;
             self.is_dozing.store(false, Ordering::SeqCst);

@@ -22,8 +22,8 @@ impl Committer {
         &mut self,
         batch: &mut Batch,
     ) -> Result<Answers, CommitError> {
-        if !batch.records.iter().any(|record| record.is_id_given) {
-            return Ok(Answers::AllFresh(batch.records.len()));
+        if !batch.records.iter().any(Record::is_id_given) {
+            return Ok(Answers::AllFresh);
         }
         if !self.recent.is_on() {
             self.sync_written()?;
@@ -59,7 +59,8 @@ fn weed_out(committer: &mut Committer, batch: &mut Batch) -> Result<Answers, Com
         for position in unit {
             let verdict = judge(committer, batch, position, &seen)?;
             if let (Verdict::Fresh, Some(record)) = (&verdict, batch.records.get(position)) {
-                seen.insert(record.id_key, position);
+                let frame = batch.bytes.get(record.frame.clone()).unwrap_or_default();
+                seen.insert(record.id_key(frame), position);
             }
             verdicts.push(verdict);
         }
@@ -75,7 +76,7 @@ fn weed_out(committer: &mut Committer, batch: &mut Batch) -> Result<Answers, Com
     }
     let is_fresh = |verdict: &Verdict| matches!(verdict, Verdict::Fresh);
     if verdicts.iter().all(is_fresh) {
-        return Ok(Answers::AllFresh(count));
+        return Ok(Answers::AllFresh);
     }
     batch.retain(|position| verdicts.get(position).is_some_and(is_fresh));
     Ok(Answers::Mixed(verdicts.into_iter().map(answer).collect()))
@@ -97,14 +98,16 @@ fn judge(
     seen: &HashMap<u64, usize>,
 ) -> Result<Verdict, CommitError> {
     let Some(record) = batch.records.get(position) else { return Ok(Verdict::Fresh) };
-    if !record.is_id_given {
+    if !record.is_id_given() {
         return Ok(Verdict::Fresh);
     }
     let frame = batch.bytes.get(record.frame.clone()).unwrap_or_default();
     if let Some(verdict) = judge_in_batch(batch, frame, record, seen) {
         return Ok(verdict);
     }
-    let Some(index) = committer.recent.find(record.id_key) else { return Ok(Verdict::Fresh) };
+    let Some(index) = committer.recent.find(record.id_key(frame)) else {
+        return Ok(Verdict::Fresh);
+    };
     if index >= committer.synced_size {
         committer.sync_written()?;
     }
@@ -130,7 +133,7 @@ fn judge_in_batch(
     record: &Record,
     seen: &HashMap<u64, usize>,
 ) -> Option<Verdict> {
-    let position = *seen.get(&record.id_key)?;
+    let position = *seen.get(&record.id_key(frame))?;
     let other = batch.records.get(position)?;
     let other = Frame::decode(batch.bytes.get(other.frame.clone())?).ok()?;
     if !is_same_id(&other, frame) {

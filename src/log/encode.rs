@@ -5,7 +5,7 @@
 
 use crate::entry::{Entry, Field, json};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::frame::{FLAG_SYSTEM, FRAME_FIXED_LEN, Unplaced};
+use crate::format::frame::{FLAG_SYSTEM, Frame, Unplaced};
 use crate::format::meta::{self, Defaults};
 use crate::hash::{self, SALT_LEN, Salt};
 use crate::limits::META_BYTES_MAX;
@@ -33,12 +33,27 @@ pub(crate) struct Record {
     pub(crate) data_len: u32,
     /// The expensive part of the entry's hash.
     pub(crate) body_hash: Hash,
-    /// Key of the entry id; only looked at when ids are tracked.
-    pub(crate) id_key: u64,
-    /// Whether the caller chose the id, so that it may exist already.
-    pub(crate) is_id_given: bool,
+    /// Key of the entry id when the caller chose it; see [`Record::id_key`].
+    given_id_key: Option<u64>,
     /// Whether the time was filled in, so that it does not count when entries are compared.
     pub(crate) is_time_given: bool,
+}
+
+impl Record {
+    /// Whether the caller chose the id, so that it may exist already.
+    pub(crate) fn is_id_given(&self) -> bool {
+        self.given_id_key.is_some()
+    }
+
+    /// Key of the entry id. One of our own is hashed only here: nobody asks until the first caller
+    /// chooses an id.
+    pub(crate) fn id_key(&self, frame: &[u8]) -> u64 {
+        let own = || {
+            let frame = Frame::decode(frame).ok()?;
+            meta::find(frame.meta()?, Field::EntryUuid).map(hash::id_key)
+        };
+        self.given_id_key.or_else(own).unwrap_or(0)
+    }
 }
 
 /// An encoded entry; the frame lies in a buffer of the calling thread.
@@ -110,7 +125,7 @@ pub(crate) fn encode(
         scratch.meta.clear();
         let defaults =
             Defaults { uuid: &uuid, now: now.into(), redactions: redacted.redactions.as_deref() };
-        meta::encode(entry, &defaults, &mut scratch.meta);
+        let places = meta::encode(entry, &defaults, &mut scratch.meta);
         if scratch.meta.len() > META_BYTES_MAX {
             return Err(Error::new(
                 ErrorKind::TooLarge,
@@ -126,6 +141,8 @@ pub(crate) fn encode(
             payload: redacted.payload.as_bytes(),
         };
         let start = out.len();
+        let meta_at = unplaced.stored_len() - unplaced.payload.len() - unplaced.meta.len();
+        let in_frame = |place: Range<usize>| place.start + meta_at..place.end + meta_at;
         unplaced.append_to(out);
         let entry_id = match entry.text(Field::EntryId) {
             None => EntryId::Uuid(uuid),
@@ -133,14 +150,13 @@ pub(crate) fn encode(
         };
         let record = Record {
             frame: start..out.len(),
-            agent: field_range(&unplaced, Field::AgentDid),
-            event_type: field_range(&unplaced, Field::EventType),
+            agent: in_frame(places.agent),
+            event_type: in_frame(places.event_type),
             flags: unplaced.flags,
             meta_len: len32(unplaced.meta.len()),
             data_len: len32(unplaced.payload.len()),
             body_hash: unplaced.body_hash(),
-            id_key: entry_id.key(),
-            is_id_given: entry.text(Field::EntryId).is_some(),
+            given_id_key: entry.text(Field::EntryId).map(|_| entry_id.key()),
             is_time_given: entry.times().first().is_some_and(Option::is_some),
         };
         Ok(Encoded { record, entry_id })
@@ -149,21 +165,6 @@ pub(crate) fn encode(
 
 fn len32(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
-}
-
-/// Where a field's bytes lie in the frame.
-fn field_range(unplaced: &Unplaced<'_>, field: Field) -> Range<usize> {
-    let meta_at = unplaced.stored_len() - unplaced.payload.len() - unplaced.meta.len();
-    debug_assert!(meta_at >= FRAME_FIXED_LEN);
-    let mut records = meta::Records::new(unplaced.meta);
-    let mut end = meta_at;
-    while let Some(Ok((id, bytes))) = records.next() {
-        end = meta_at + records.position();
-        if id == field.id() {
-            return end - bytes.len()..end;
-        }
-    }
-    end..end
 }
 
 /// A UUIDv7 (RFC 9562, section 5.7) from our own clock and random bytes: no shared state.

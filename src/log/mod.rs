@@ -11,12 +11,14 @@
 
 mod active;
 mod committer;
+mod counters;
 mod driver;
 mod duplicates;
 mod encode;
 mod housekeeper;
 mod open;
 mod options;
+mod place;
 mod queue;
 mod recent;
 mod recover;
@@ -159,7 +161,7 @@ impl AuditLog {
     /// On return the entry has been synced: it survives power loss.
     pub fn append(&self, entry: Entry<'_>) -> Result<Receipt> {
         let (id, placement, is_durable) = self.inner.driver.append(&entry, true)?;
-        Ok(Receipt::new(&id, &placement, is_durable))
+        Ok(Receipt::new(id, &placement, is_durable))
     }
 
     /// Appends entries, all of them or none, next to each other in one commit group.
@@ -175,7 +177,7 @@ impl AuditLog {
         entries: impl IntoIterator<Item = Entry<'a>>,
     ) -> Result<Vec<Receipt>> {
         let placed = self.inner.driver.append_batch(entries.into_iter())?;
-        let receipt = |(id, placement, is_durable)| Receipt::new(&id, &placement, is_durable);
+        let receipt = |(id, placement, is_durable)| Receipt::new(id, &placement, is_durable);
         Ok(placed.into_iter().map(receipt).collect())
     }
 
@@ -183,7 +185,8 @@ impl AuditLog {
     /// durable. Waits only when the queue is full.
     ///
     /// # Errors
-    /// As [`AuditLog::append`]; what happens later is told by the ticket.
+    /// As [`AuditLog::append`]; what happens later is told by the ticket, and so, perhaps, is
+    /// [`ErrorKind::Forked`].
     pub fn submit(&self, entry: Entry<'_>) -> Result<Ticket> {
         self.inner.driver.submit(&entry)
     }
@@ -196,7 +199,7 @@ impl AuditLog {
     /// As [`AuditLog::append`].
     pub fn append_buffered(&self, entry: Entry<'_>) -> Result<BufferedReceipt> {
         let (id, placement, _) = self.inner.driver.append(&entry, false)?;
-        Ok(BufferedReceipt(Receipt::new(&id, &placement, false)))
+        Ok(BufferedReceipt(Receipt::new(id, &placement, false)))
     }
 
     /// Makes every entry appended so far durable and visible.

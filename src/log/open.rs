@@ -5,7 +5,8 @@
 //! bytes nobody vouches for written again and synced, then a system entry that tells of it.
 
 use super::active::{Active, Preallocate, Spare};
-use super::committer::{Committer, Counters, End, Fixed, new_segment_header, segment_len};
+use super::committer::{Committer, End, Fixed, new_segment_header, segment_len};
+use super::counters::Counters;
 use super::housekeeper::{Housekeeper, Job};
 use super::options::Options;
 use super::recover::{self, RecoveryReport};
@@ -318,8 +319,8 @@ fn open_unsealed(
         let field = |field| meta::find(encoded, field).unwrap_or_default();
         let agent = field(Field::AgentDid);
         let event_type = field(Field::EventType);
-        counters.agents.insert(agent.into(), frame.agent_seq + 1);
-        counters.types.insert(event_type.into(), frame.type_seq + 1);
+        counters.agents.set(agent, frame.agent_seq + 1);
+        counters.types.set(event_type, frame.type_seq + 1);
     });
     let scan = scanned.map_err(|flaw| flaw.into_error(&*name, 0))?;
     if was_sealed {

@@ -7,14 +7,14 @@
 //! single push that is larger; callers wait for room or get [`ErrorKind::Full`].
 
 use super::encode::Record;
-use super::ticket::GroupCell;
+use super::ticket::{GroupCell, check_fork};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::group::GROUP_HEADER_LEN;
 use crate::format::segment::SEGMENT_HEADER_LEN;
 use crate::limits::{
     GROUP_BODY_BYTES_MAX, GROUP_SYSTEM_RESERVE, QUEUE_BYTES_MAX, QUEUE_ENTRIES_MAX,
 };
-use crate::sync::{Arc, Condvar, Mutex};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::ops::Range;
 
 /// Bytes of frames that fit one group of an empty segment, with room for the engine's own entries.
@@ -127,13 +127,24 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     room: Condvar,
     bytes_max: usize,
+    pid: u32,
 }
 
 impl Queue {
-    /// A queue whose groups must fit `group_bytes_max` bytes of frames.
-    pub(crate) fn new(group_bytes_max: usize) -> Self {
+    /// A queue whose groups must fit `group_bytes_max` bytes of frames, in the process `pid`.
+    pub(crate) fn new(group_bytes_max: usize, pid: u32) -> Self {
         let bytes_max = QUEUE_BYTES_MAX.min(group_bytes_max);
-        Self { state: Mutex::default(), room: Condvar::default(), bytes_max }
+        Self { state: Mutex::default(), room: Condvar::default(), bytes_max, pid }
+    }
+
+    /// Takes the lock. In a forked child it may be held for ever by a thread that did not come
+    /// along; whoever gets it at once need not ask the system which process this is.
+    fn lock_here(&self) -> Result<MutexGuard<'_, State>> {
+        if let Some(state) = self.state.try_lock() {
+            return Ok(state);
+        }
+        check_fork(self.pid)?;
+        Ok(self.state.lock())
     }
 
     /// Appends frames to the next group, all of them or none.
@@ -144,7 +155,7 @@ impl Queue {
         needs_sync: bool,
         full: QueueFull,
     ) -> Result<(Arc<GroupCell>, usize)> {
-        let mut state = self.state.lock();
+        let mut state = self.lock_here()?;
         loop {
             if let Some(error) = &state.closed {
                 return Err(error.clone());
@@ -158,6 +169,7 @@ impl Queue {
             if full == QueueFull::Error {
                 return Err(Error::new(ErrorKind::Full, "the queue is full, nothing was appended"));
             }
+            check_fork(self.pid)?;
             state.waiting_for_room += 1;
             self.room.wait(&mut state);
             state.waiting_for_room -= 1;

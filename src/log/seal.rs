@@ -9,7 +9,6 @@ use crate::format::footer::{Counter, Footer};
 use crate::format::frame::{FRAME_AGENT_SEQ_OFFSET, FRAME_TYPE_SEQ_OFFSET};
 use crate::format::terms::Key;
 use crate::format::{index_name, nodes_name, side};
-use crate::hash::SealHasher;
 use crate::index::PartIndex;
 use crate::storage::{Storage, StorageFile};
 use crate::sync::Arc;
@@ -17,8 +16,6 @@ use crate::view::Catalog;
 use crate::view::growing::Followed;
 use crate::view::part::Part;
 use crate::view::sealed::Sealed;
-
-const READ_BYTES: usize = 1 << 20;
 
 /// A segment that gets no further group.
 #[derive(Clone, Debug)]
@@ -50,15 +47,15 @@ pub(crate) fn seal(storage: &Arc<dyn Storage>, catalog: &Catalog, job: &SealJob)
         agents: Vec::new(),
         types: Vec::new(),
     };
-    let digest = digest(file, data_end)?;
     footer.event = event_range(&followed.index);
     footer.agents = counters(file, &followed.index, Key::Agent, FRAME_AGENT_SEQ_OFFSET)?;
     footer.types = counters(file, &followed.index, Key::Type, FRAME_TYPE_SEQ_OFFSET)?;
     let sealed = Sealed::new(Arc::clone(storage), growing.header.clone(), &footer);
     let files = side_files(&sealed, &followed);
+    // Every byte below `data_end` went through this once, when it was read to be indexed.
+    let mut hasher = followed.seal();
     drop(followed);
     let mut bytes = footer.encode();
-    let mut hasher = digest;
     hasher.update(&bytes);
     Footer::finish(&mut bytes, &hasher.finish());
     let name = growing.name();
@@ -76,21 +73,6 @@ pub(crate) fn seal(storage: &Arc<dyn Storage>, catalog: &Catalog, job: &SealJob)
     let _ = write_files(&**storage, first_index, &files);
     catalog.replace(Part::sealed(sealed));
     Ok(())
-}
-
-/// The running digest of the groups.
-fn digest(file: &dyn StorageFile, data_end: u64) -> Result<SealHasher> {
-    let mut hasher = SealHasher::new();
-    let mut buffer = vec![0u8; READ_BYTES];
-    let mut at = 0u64;
-    while at < data_end {
-        let len = usize::try_from(data_end - at).unwrap_or(READ_BYTES).min(READ_BYTES);
-        let chunk = buffer.get_mut(..len).unwrap_or_default();
-        file.read_exact_at(chunk, at)?;
-        hasher.update(chunk);
-        at += len as u64;
-    }
-    Ok(hasher)
 }
 
 /// How many entries each agent or type touched here has had in the log so far: the sequence

@@ -10,6 +10,8 @@ fn opened_by_the_parent() -> (AuditLog, Arc<dyn Storage>) {
     (options.open().unwrap(), storage)
 }
 
+const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3600);
+
 #[test]
 fn in_a_forked_child_every_call_is_refused_and_nothing_is_released() {
     let (log, storage) = opened_by_the_parent();
@@ -18,7 +20,8 @@ fn in_a_forked_child_every_call_is_refused_and_nothing_is_released() {
         log.append(entry()).err(),
         log.append_batch([entry()]).err(),
         log.append_buffered(entry()).err(),
-        log.submit(entry()).err(),
+        log.submit(entry()).and_then(Ticket::wait).err(),
+        log.submit(entry()).and_then(|t| t.wait_timeout(TIMEOUT).unwrap()).err(),
         log.sync().err(),
         log.entry(0.into()).err(),
         log.get_entry("x").err(),

@@ -14,6 +14,15 @@ use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+/// Refuses calls in a child forked from `pid`: locks and threads did not come along.
+pub(crate) fn check_fork(pid: u32) -> Result<()> {
+    if std::process::id() == pid {
+        return Ok(());
+    }
+    let message = "this process was forked from the one that opened the log";
+    Err(Error::new(ErrorKind::Forked, message).hint("open the log again after the fork"))
+}
+
 /// Where one entry of a group ended up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Placement {
@@ -26,9 +35,35 @@ pub(crate) struct Placement {
 /// What became of one entry of a group that was committed.
 pub(crate) type Placed = Result<Placement>;
 
-/// What became of a group: one answer per position, or one error for all.
+/// Entries of one group that were placed next to each other.
+#[derive(Default)]
+pub(crate) struct Run {
+    pub(crate) first_index: u64,
+    pub(crate) recorded_at: u64,
+    pub(crate) hashes: Vec<Hash>,
+}
+
+impl Run {
+    /// Where the entry at this position of the group is.
+    pub(crate) fn get(&self, position: usize) -> Option<Placement> {
+        let entry_hash = *self.hashes.get(position)?;
+        let Self { first_index, recorded_at, .. } = *self;
+        let index = first_index + position as u64;
+        Some(Placement { index, entry_hash, recorded_at, is_duplicate: false })
+    }
+}
+
+/// One answer per position of a group.
+pub(crate) enum Placements {
+    /// Every entry is new, as nearly always.
+    Run(Run),
+    /// Some were there already.
+    Each(Vec<Placed>),
+}
+
+/// What became of a group that was committed.
 pub(crate) struct GroupOutcome {
-    pub(crate) placed: Vec<Placed>,
+    pub(crate) placed: Placements,
     pub(crate) is_durable: bool,
 }
 
@@ -117,8 +152,12 @@ impl GroupCell {
             Err(error) => return Some(Err(error.clone())),
             Ok(outcome) => outcome,
         };
-        let placed = match outcome.placed.get(position) {
-            Some(placed) => placed.clone(),
+        let placed = match &outcome.placed {
+            Placements::Run(run) => run.get(position).map(Ok),
+            Placements::Each(placed) => placed.get(position).cloned(),
+        };
+        let placed = match placed {
+            Some(placed) => placed,
             None => Err(Error::new(ErrorKind::Closed, "the group was closed without this entry")),
         };
         Some(placed.map(|placement| (placement, outcome.is_durable)))
@@ -133,10 +172,12 @@ impl GroupCell {
 }
 
 /// What an append is answered with: where the entry is, and what it hashed to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[must_use = "a receipt names the entry's place in the log"]
 pub struct Receipt {
-    entry_id: String,
+    entry_id: EntryId,
+    /// The id in words, once somebody asked for it.
+    id_text: OnceLock<Box<str>>,
     index: EntryIndex,
     entry_hash: Hash,
     recorded_at: UnixNanos,
@@ -144,10 +185,23 @@ pub struct Receipt {
     is_duplicate: bool,
 }
 
+impl PartialEq for Receipt {
+    fn eq(&self, other: &Self) -> bool {
+        let facts = |receipt: &Self| {
+            let Self { index, entry_hash, recorded_at, is_durable, is_duplicate, .. } = *receipt;
+            (index, entry_hash, recorded_at, is_durable, is_duplicate)
+        };
+        self.entry_id == other.entry_id && facts(self) == facts(other)
+    }
+}
+
+impl Eq for Receipt {}
+
 impl Receipt {
-    pub(crate) fn new(entry_id: &EntryId, placement: &Placement, is_durable: bool) -> Self {
+    pub(crate) fn new(entry_id: EntryId, placement: &Placement, is_durable: bool) -> Self {
         Self {
-            entry_id: entry_id.to_text(),
+            entry_id,
+            id_text: OnceLock::new(),
             index: EntryIndex::new(placement.index),
             entry_hash: placement.entry_hash,
             recorded_at: UnixNanos(placement.recorded_at),
@@ -159,7 +213,7 @@ impl Receipt {
     /// The entry's id.
     #[must_use]
     pub fn entry_id(&self) -> &str {
-        &self.entry_id
+        self.id_text.get_or_init(|| self.entry_id.to_text().into())
     }
 
     /// The entry's position in the log.
@@ -226,20 +280,19 @@ pub struct Ticket {
     cell: Arc<GroupCell>,
     position: usize,
     entry_id: EntryId,
+    pid: u32,
 }
 
 impl Ticket {
-    pub(crate) fn new(cell: Arc<GroupCell>, position: usize, entry_id: EntryId) -> Self {
-        Self { cell, position, entry_id }
+    pub(crate) fn new(cell: Arc<GroupCell>, position: usize, entry_id: EntryId, pid: u32) -> Self {
+        Self { cell, position, entry_id, pid }
     }
 
     fn receipt(&self) -> Option<Result<Receipt>> {
         let answer = self.cell.answer(self.position)?;
-        Some(
-            answer.map(|(placement, is_durable)| {
-                Receipt::new(&self.entry_id, &placement, is_durable)
-            }),
-        )
+        Some(answer.map(|(placement, is_durable)| {
+            Receipt::new(self.entry_id.clone(), &placement, is_durable)
+        }))
     }
 
     /// Blocks until the entry is durable.
@@ -251,6 +304,7 @@ impl Ticket {
             if let Some(receipt) = self.receipt() {
                 return receipt;
             }
+            check_fork(self.pid)?;
             // A baton meant for this group goes back: the log's own thread commits submissions.
             if !self.cell.wait_or_lead(None) {
                 self.cell.pass_baton();
@@ -263,6 +317,11 @@ impl Ticket {
     /// # Errors
     /// The ticket itself, still good.
     pub fn wait_timeout(self, timeout: Duration) -> Result<Result<Receipt>, Self> {
+        if !self.cell.is_done()
+            && let Err(forked) = check_fork(self.pid)
+        {
+            return Ok(Err(forked));
+        }
         let deadline = Instant::now().checked_add(timeout);
         self.cell.wait_or_lead(deadline);
         match self.receipt() {
@@ -285,6 +344,7 @@ impl Future for Ticket {
         if let Some(receipt) = self.receipt() {
             return Poll::Ready(receipt);
         }
+        check_fork(self.pid)?;
         self.cell.register(cx.waker());
         // The group may have been finished between the first look and the registration.
         match self.receipt() {
@@ -299,13 +359,12 @@ mod tests {
     use super::*;
 
     fn done(index: u64) -> GroupOutcome {
-        let placement =
-            Placement { index, entry_hash: Hash::ZERO, recorded_at: 0, is_duplicate: false };
-        GroupOutcome { placed: vec![Ok(placement)], is_durable: true }
+        let run = Run { first_index: index, recorded_at: 0, hashes: vec![Hash::ZERO] };
+        GroupOutcome { placed: Placements::Run(run), is_durable: true }
     }
 
     fn ticket(cell: &Arc<GroupCell>) -> Ticket {
-        Ticket::new(Arc::clone(cell), 0, EntryId::Text("x".into()))
+        Ticket::new(Arc::clone(cell), 0, EntryId::Text("x".into()), std::process::id())
     }
 
     #[test]

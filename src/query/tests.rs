@@ -138,7 +138,7 @@ fn log(specs: &[Spec], cuts: &[usize]) -> Log {
         let (first, end) = (pair[0], pair[1]);
         let mut index = MemIndex::new();
         for entry in &entries[first..end] {
-            index.push(&entry.frame(), 0);
+            index.push_all(&[(entry.frame(), 0)]);
         }
         let subject = Subject {
             log_id: [0; 32],

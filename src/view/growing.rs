@@ -9,6 +9,7 @@ use crate::format::frame::Frame;
 use crate::format::group::{GROUP_HEADER_LEN, GroupHeader};
 use crate::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::format::segment_name;
+use crate::hash::SealHasher;
 use crate::index::MemIndex;
 use crate::merkle::{Frontier, NodeId};
 use crate::storage::StorageFile;
@@ -29,7 +30,14 @@ pub(crate) struct Followed {
     pub(crate) last_header_crc: u32,
     pub(crate) last_entry_hash: Hash,
     pub(crate) recorded: Option<(u64, u64)>,
+    /// The running digest of the segment up to `at`, for its seal.
+    seal: SealHasher,
+    /// Bytes read, kept from one catching up to the next.
+    buffer: Vec<u8>,
 }
+
+/// Frames that are decoded before they are hashed and indexed together.
+const FRAMES_TOGETHER: usize = 64;
 
 impl Followed {
     pub(crate) fn new(header: &SegmentHeader) -> Result<Self> {
@@ -42,7 +50,14 @@ impl Followed {
             last_header_crc: 0,
             last_entry_hash: header.previous_hash,
             recorded: None,
+            seal: SealHasher::new(),
+            buffer: Vec::new(),
         })
+    }
+
+    /// The running digest of all bytes that were read: the header and every group.
+    pub(crate) fn seal(&self) -> SealHasher {
+        self.seal.clone()
     }
 
     /// Root of the tree after what was read.
@@ -79,22 +94,46 @@ impl Followed {
         let corrupt = |flaw: crate::format::Flaw| flaw.into_error("", offset);
         let (header, header_crc) = GroupHeader::decode(bytes, nonce).map_err(corrupt)?;
         let mut at = GROUP_HEADER_LEN;
+        let mut frames: Vec<(Frame<'_>, u32)> = Vec::with_capacity(FRAMES_TOGETHER);
+        let mut leaves = Vec::new();
         for _ in 0..header.count {
             let frame = Frame::decode(bytes.get(at..).unwrap_or_default())
                 .map_err(|flaw| corrupt(flaw.shifted(at as u64)))?;
             let frame_at = u32::try_from(offset + at as u64).unwrap_or(u32::MAX);
-            self.index.push(&frame, frame_at);
-            let nodes = &mut self.nodes;
-            self.frontier.push(frame.entry_hash, |_: NodeId, hash| nodes.push(hash));
-            self.last_entry_hash = frame.entry_hash;
+            at += frame.stored_len as usize;
+            leaves.push(frame.entry_hash);
             let first = self.recorded.map_or(frame.recorded_at, |(first, _)| first);
             self.recorded = Some((first, frame.recorded_at));
-            at += frame.stored_len as usize;
+            frames.push((frame, frame_at));
+            if frames.len() == FRAMES_TOGETHER {
+                self.index.push_all(&frames);
+                frames.clear();
+            }
         }
+        self.index.push_all(&frames);
+        self.grow(&leaves);
         self.groups += 1;
         self.last_header_crc = header_crc;
         self.at = offset + header.group_len();
         Ok(())
+    }
+
+    /// Takes the next leaves of the tree, and keeps the nodes they complete.
+    fn grow(&mut self, leaves: &[Hash]) {
+        let Some(last) = leaves.last() else { return };
+        self.last_entry_hash = *last;
+        let first = NodeId::stored_before(self.frontier.size().get());
+        let from = self.nodes.len();
+        let nodes = &mut self.nodes;
+        self.frontier.extend(leaves, |id, hash| {
+            let at = usize::try_from(id.position() - first).map_or(usize::MAX, |at| from + at);
+            if at >= nodes.len() {
+                nodes.resize(at + 1, Hash::ZERO);
+            }
+            if let Some(node) = nodes.get_mut(at) {
+                *node = hash;
+            }
+        });
     }
 }
 
@@ -137,26 +176,52 @@ impl Growing {
     }
 
     fn catch_up(&self, followed: &mut Followed, end: u64) -> Result<()> {
-        let mut buffer = Vec::new();
-        let mut wanted = READ_BYTES;
+        let mut buffer = std::mem::take(&mut followed.buffer);
+        let result = self.read_groups(followed, &mut buffer, end);
+        if self.final_end().is_none_or(|last| followed.at < last) {
+            followed.buffer = buffer;
+        }
+        result
+    }
+
+    fn read_groups(&self, followed: &mut Followed, buffer: &mut Vec<u8>, end: u64) -> Result<()> {
+        let begin = SEGMENT_HEADER_LEN;
+        if followed.at == begin as u64 && followed.groups == 0 {
+            followed.seal = SealHasher::new();
+            self.file.read_exact_at(room(buffer, 0, begin), 0)?;
+            followed.seal.update(room(buffer, 0, begin));
+        }
         while followed.at < end {
             let base = followed.at;
             let left = usize::try_from(end - base).unwrap_or(usize::MAX);
-            buffer.resize(left.min(wanted), 0);
-            self.file.read_exact_at(&mut buffer, base)?;
-            let used = followed.take_groups(&buffer, self.header.nonce)?;
-            wanted = READ_BYTES;
-            if used == 0 {
-                // The first group is longer than what was read.
-                wanted = group_len(&buffer, self.header.nonce, base)?.unwrap_or(usize::MAX);
-                if wanted > left {
-                    return Err(Error::new(ErrorKind::Corrupt, "a published group is not whole")
-                        .at_offset(base));
-                }
+            let mut len = left.min(READ_BYTES);
+            self.file.read_exact_at(room(buffer, 0, len), base)?;
+            let first = group_len(room(buffer, 0, len), self.header.nonce, base)?;
+            let wanted = first.unwrap_or(usize::MAX);
+            if wanted > left {
+                return Err(Error::new(ErrorKind::Corrupt, "a published group is not whole")
+                    .at_offset(base));
             }
+            if wanted > len {
+                self.file.read_exact_at(room(buffer, len, wanted), base + len as u64)?;
+                len = wanted;
+            }
+            let taken = followed.take_groups(room(buffer, 0, len), self.header.nonce);
+            // Whatever was taken is not read again, even if what follows cannot be taken.
+            let used = usize::try_from(followed.at - base).unwrap_or(usize::MAX);
+            followed.seal.update(room(buffer, 0, used.min(len)));
+            taken?;
         }
         Ok(())
     }
+}
+
+/// Bytes `from..to` of a buffer that grows as it must.
+fn room(buffer: &mut Vec<u8>, from: usize, to: usize) -> &mut [u8] {
+    if buffer.len() < to {
+        buffer.resize(to, 0);
+    }
+    buffer.get_mut(from..to).unwrap_or_default()
 }
 
 /// Bytes of the group that begins here; `None` when its header is not all there.

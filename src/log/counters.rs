@@ -1,0 +1,114 @@
+//! Counters: how many entries each agent and each event type has, in the whole log.
+//!
+//! Invariant: a counter equals the sequence number of the name's next entry. The table is hashed
+//! with a seed of its own, so that whoever chooses names cannot choose where they fall.
+
+use crate::format::footer::{Counter, Footer};
+use crate::index::{hash_bytes, random_seed};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
+
+/// Entries so far, per name.
+#[derive(Debug, Default)]
+pub(crate) struct Counts(HashMap<Box<[u8]>, u64, Seeded>);
+
+impl Counts {
+    /// How many earlier entries this name has; counts the one at hand.
+    pub(crate) fn count_one(&mut self, name: &[u8]) -> u64 {
+        match self.0.get_mut(name) {
+            Some(count) => {
+                *count += 1;
+                *count - 1
+            }
+            None => {
+                self.0.insert(name.into(), 1);
+                0
+            }
+        }
+    }
+
+    /// Takes over how many entries a name has by now.
+    pub(crate) fn set(&mut self, name: &[u8], entries: u64) {
+        match self.0.get_mut(name) {
+            Some(count) => *count = entries,
+            None => {
+                self.0.insert(name.into(), entries);
+            }
+        }
+    }
+
+    fn take(&mut self, counters: &[Counter]) {
+        counters.iter().for_each(|counter| self.set(counter.name.as_bytes(), counter.entries));
+    }
+}
+
+/// Entries so far, per agent and per event type.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) agents: Counts,
+    pub(crate) types: Counts,
+}
+
+impl Counters {
+    /// Takes over what a segment's footer says; later segments are taken later.
+    pub(crate) fn take(&mut self, footer: &Footer) {
+        self.agents.take(&footer.agents);
+        self.types.take(&footer.types);
+    }
+}
+
+/// A quick hash with a seed.
+#[derive(Clone, Debug)]
+struct Seeded(u64);
+
+impl Default for Seeded {
+    fn default() -> Self {
+        Self(random_seed())
+    }
+}
+
+impl BuildHasher for Seeded {
+    type Hasher = Name;
+
+    fn build_hasher(&self) -> Name {
+        Name(self.0)
+    }
+}
+
+/// The hash of one name: the seed, then the name's hash.
+struct Name(u64);
+
+impl Hasher for Name {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = hash_bytes(self.0, bytes).into();
+    }
+
+    /// A name's hash depends on its length anyhow.
+    #[inline]
+    fn write_usize(&mut self, _len: usize) {}
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        // Tables look at the upper bits and at the lower ones.
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_counted_apart_and_taken_over() {
+        let mut counts = Counts::default();
+        for round in 0..3 {
+            for name in 0..500u32 {
+                assert_eq!(counts.count_one(format!("agent {name}").as_bytes()), round);
+            }
+        }
+        counts.set(b"agent 7", 100);
+        counts.set(b"new", 5);
+        assert_eq!((counts.count_one(b"agent 7"), counts.count_one(b"new")), (100, 5));
+    }
+}
