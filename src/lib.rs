@@ -15,6 +15,7 @@ pub mod hash;
 pub mod import;
 mod index;
 pub mod interop;
+pub mod integrity;
 pub mod limits;
 mod log;
 pub mod merkle;

@@ -13,9 +13,12 @@
 //! SHA-256 is for evidence; BLAKE3 only for seals and side files, where speed matters and no third
 //! party has to recompute it.
 
+mod file;
 mod sha;
 #[cfg(target_arch = "x86_64")]
 mod sha_ni;
+
+pub use file::FileHasher;
 
 use crate::types::Hash;
 use hmac::{Hmac, KeyInit, Mac};
