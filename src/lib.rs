@@ -7,7 +7,6 @@
 //! [`AuditLog`] writes and reads, [`Reader`] only reads, from any process. Both give a [`View`]: the
 //! log at one size, with queries ([`Query`]) and proofs ([`Evidence`]). Everything else serves these.
 
-pub mod compliance;
 pub mod entry;
 pub mod error;
 pub mod export;
@@ -15,7 +14,6 @@ pub mod format;
 pub mod hash;
 pub mod import;
 mod index;
-pub mod integrity;
 pub mod interop;
 pub mod limits;
 mod log;
@@ -23,6 +21,7 @@ pub mod merkle;
 pub mod proof;
 mod query;
 mod redact;
+pub mod report;
 pub mod segment;
 pub mod sign;
 pub mod sink;

@@ -19,6 +19,7 @@ mod prove;
 mod prove_consistency;
 mod query;
 mod repair;
+mod report;
 mod root;
 mod segments;
 mod stats;
@@ -64,6 +65,7 @@ commands! {
     ProveConsistency => prove_consistency,
     VerifyProof => verify_proof,
     Export => export,
+    Report => report,
     Repair => repair,
     Doctor => doctor,
     Bench => bench,

@@ -12,6 +12,7 @@ mod ingest;
 mod manual;
 mod proofs;
 mod reading;
+mod report;
 mod streams;
 
 use serde_json::Value;

@@ -63,6 +63,7 @@ fn the_keys_of_every_document_are_on_the_page() {
         &["verify-proof", "p.json", "--root", root.trim()],
         &["verify"],
         &["export", "-o", "e.jsonl"],
+        &["report"],
         &["demo", "--entries", "600", "--dir", "d"],
         &["version"],
     ] {
