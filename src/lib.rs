@@ -7,6 +7,7 @@
 //! [`AuditLog`] writes and reads, [`Reader`] only reads, from any process. Both give a [`View`]: the
 //! log at one size, with queries ([`Query`]) and proofs ([`Evidence`]). Everything else serves these.
 
+pub mod compliance;
 pub mod entry;
 pub mod error;
 pub mod export;
@@ -14,6 +15,7 @@ pub mod format;
 pub mod hash;
 pub mod import;
 mod index;
+pub mod integrity;
 pub mod interop;
 pub mod limits;
 mod log;

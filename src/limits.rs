@@ -129,6 +129,29 @@ pub const SINK_NOTES_MAX: usize = 64;
 /// Longest key of a sink, and longest file that holds such a secret.
 pub const SINK_SECRET_BYTES_MAX: usize = 4 << 10;
 
+/// Longest path in a manifest or a deployment.
+pub const PATH_BYTES_MAX: usize = 4096;
+/// Most files, links and directories beneath one root of a manifest.
+pub const INTEGRITY_FILES_MAX: usize = 200_000;
+/// Deepest nesting of directories beneath a root.
+pub const INTEGRITY_DEPTH_MAX: usize = 64;
+/// Longest manifest: the most files there may be, each with a path of some length.
+pub const MANIFEST_BYTES_MAX: usize = 128 << 20;
+/// Largest binary that functions are looked for in; it is read whole.
+pub const BINARY_BYTES_MAX: u64 = 1 << 30;
+
+/// Longest declaration of a deployment.
+pub const DEPLOYMENT_BYTES_MAX: usize = 1 << 20;
+/// Largest policy file that is digested.
+pub const POLICY_FILE_BYTES_MAX: u64 = 16 << 20;
+/// Longest attestation that is read back.
+pub const ATTESTATION_BYTES_MAX: usize = 16 << 20;
+/// Entries that one check names; the rest are counted.
+pub const SHOWN_ENTRIES_MAX: usize = 10;
+/// Traces, denied acts or agents that one judge remembers, 8 bytes each.
+pub const REMEMBERED_KEYS_MAX: usize = 1_000_000;
+
+const _: () = assert!(INTEGRITY_FILES_MAX * 512 <= MANIFEST_BYTES_MAX);
 const _: () = assert!(PAYLOAD_BYTES_MAX + META_BYTES_MAX + 4096 <= GROUP_BODY_BYTES_MAX);
 const _: () = assert!(QUEUE_BYTES_MAX <= GROUP_BODY_BYTES_MAX);
 const _: () = assert!((GROUP_BODY_BYTES_MAX as u64) < SEGMENT_BYTES_DEFAULT);

@@ -9,13 +9,7 @@ use witnessmark_floor::{Act, Floor, Load, Run, Workload, blocking, pipelined};
 
 /// The act as the engine takes it.
 pub(super) fn entry<'a>(act: &Act<'a>) -> Entry<'a> {
-    Entry::new(act.event_type, act.agent_did, act.action)
-        .resource(act.resource)
-        .outcome(act.outcome)
-        .policy_decision(act.policy_decision)
-        .trace_id(act.trace_id)
-        .session_id(act.session_id)
-        .data_text(act.data)
+    witnessmark_floor::entry_of!(Entry<'a>, act)
 }
 
 /// How much is appended in the round with this number.
