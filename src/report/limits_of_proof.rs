@@ -119,7 +119,7 @@ pub(super) fn steps(on: &Examined<'_>, period: &Slice) -> Vec<Step> {
     step("The ten controls, judged again.", "wmark -C LOG compliance verify".to_owned());
     step(
         "The deployment's files against a manifest that you keep.",
-        "wmark integrity check --manifest integrity.json".to_owned(),
+        "wmark integrity check integrity.json".to_owned(),
     );
     steps
 }

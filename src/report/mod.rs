@@ -28,6 +28,7 @@ mod gather;
 mod html;
 mod limits_of_proof;
 mod markdown;
+mod sources;
 mod value;
 mod visible;
 

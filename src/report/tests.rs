@@ -98,6 +98,56 @@ fn what_was_not_given_is_not_claimed() {
 }
 
 #[test]
+fn a_checkpoint_is_held_against_key_name_and_root() {
+    use crate::sign::{Checkpoint, SigningKey};
+    let log = AuditLog::in_memory().unwrap();
+    for _ in 0..3 {
+        let _receipt = log.append(Entry::new("t", "a", "allow")).unwrap();
+    }
+    let view = log.view();
+    let origin = log.identity().origin.clone();
+    let key = |name: &str| SigningKey::from_seed(name, &[7; 32]).unwrap();
+    let own = key(&crate::sign::key_name_of(&origin));
+    let sign = |size: u64, root| {
+        Checkpoint::new(&origin, size.into(), root).unwrap().sign(&[&own]).unwrap()
+    };
+    let good = sign(2, view.root_at(2.into()).unwrap());
+    let hold = |signed: &crate::sign::SignedCheckpoint, key: &SigningKey| {
+        VerifiedCheckpoint::held_against(signed, &[key.verifier()], &view, Some(&origin))
+    };
+    let held = hold(&good, &own);
+    assert_eq!((held.valid, held.size, held.entries_after, &held.error), (true, 2, 1, &None));
+    for (signed, key, words) in [
+        (&good, &key("another.example"), "another log"),
+        (&sign(2, view.root()), &own, "another root at 2"),
+        (&sign(9, view.root()), &own, "the log is shorter"),
+    ] {
+        let held = hold(signed, key);
+        assert!(!held.valid && held.error.as_deref().unwrap().contains(words), "{held:?}");
+    }
+    let audit = log.verify_integrity().unwrap();
+    let report = Request::new(&view, &audit, at(MIDNIGHT)).checkpoint(held).gather().unwrap();
+    assert!(report.evidence.iter().any(|s| s.fact == Fact::CheckpointVerified && s.holds));
+    assert!(report.not_proven.iter().any(|said| said.contains("the 1 entries after")));
+}
+
+#[test]
+fn coverage_and_software_are_carried_over_as_they_were_judged() {
+    use crate::compliance::{Beside, Deployment, assess};
+    use crate::integrity;
+    let log = small_log();
+    let declared = Deployment::parse("schema = \"wmark.deployment/1\"").unwrap();
+    let beside = Beside::new(crate::UnixNanos(0));
+    let attestation = assess(&log.view(), &declared, &beside).unwrap();
+    let coverage = Coverage::from(&attestation);
+    assert_eq!((coverage.controls_total, coverage.passed), (Some(10), Some(false)));
+    assert_eq!(coverage.attestation_hash, Some(attestation.attestation_hash()));
+    assert!(coverage.controls.iter().all(|control| !control.reasons.is_empty()));
+    let nothing = SupplyChain::from(&integrity::Report::not_evaluated("now"));
+    assert_eq!((nothing.passed, nothing.files_checked), (None, None));
+}
+
+#[test]
 fn an_empty_log_supports_nothing_about_acts() {
     let log = AuditLog::in_memory().unwrap();
     let report = report(&log);
