@@ -241,6 +241,10 @@ impl<'a> Frame<'a> {
     /// The 108-byte header that is hashed into the tree, from recomputed hashes.
     #[must_use]
     pub fn header(&self, index: u64, previous_hash: &Hash) -> [u8; HEADER_LEN] {
+        self.header_of(index, previous_hash, self.body_hash())
+    }
+
+    fn header_of(&self, index: u64, previous_hash: &Hash, body_hash: Hash) -> [u8; HEADER_LEN] {
         Header {
             flags: self.flags,
             index,
@@ -249,7 +253,7 @@ impl<'a> Frame<'a> {
             type_seq: self.type_seq,
             meta_len: self.meta_len,
             data_len: self.data_len,
-            body_hash: self.body_hash(),
+            body_hash,
             previous_hash: *previous_hash,
         }
         .encode()
@@ -281,6 +285,67 @@ impl<'a> Frame<'a> {
         let mut bytes = fixed.to_vec();
         parts.iter().for_each(|part| bytes.extend_from_slice(part));
         bytes
+    }
+}
+
+/// What each of consecutive frames hashes to, the first with `index` and `previous_hash`, each other
+/// with the *stored* hash of the one before. The same as [`Frame::header`] hashed one by one, in
+/// half the time.
+pub fn hash_all(frames: &[Frame<'_>], index: u64, previous_hash: Hash, mut done: impl FnMut(Hash)) {
+    let bodies = body_hashes(frames);
+    let mut previous = previous_hash;
+    let stored = frames.iter().map(|frame| frame.entry_hash);
+    let mut headers = (index..).zip(frames).zip(&bodies).zip(stored).map(
+        |(((index, frame), body_hash), stored)| {
+            let before = std::mem::replace(&mut previous, stored);
+            frame.header_of(index, &before, *body_hash)
+        },
+    );
+    while let Some(one) = headers.next() {
+        match headers.next() {
+            Some(other) => hash::entry_pair(&one, &other).into_iter().for_each(&mut done),
+            None => done(hash::entry(&one)),
+        }
+    }
+}
+
+/// The body hash of each frame, recomputed from whatever is stored.
+fn body_hashes(frames: &[Frame<'_>]) -> Vec<Hash> {
+    let known = |frame: &Frame<'_>| match frame.body {
+        Body::DataErased { data_hash, .. } => data_hash,
+        Body::Whole { .. } | Body::BodyErased { .. } => Hash::ZERO,
+    };
+    let mut data_hashes: Vec<Hash> = frames.iter().map(known).collect();
+    let payloads = frames.iter().enumerate().filter_map(|(at, frame)| match frame.body {
+        Body::Whole { data, .. } => data.map(|data| (at, data)),
+        Body::DataErased { .. } | Body::BodyErased { .. } => None,
+    });
+    let places: Vec<usize> = payloads.clone().map(|(at, _)| at).collect();
+    hash::data_all(payloads.map(|(_, data)| data), |nth, hash| {
+        put_hash(&mut data_hashes, &places, nth, hash);
+    });
+    let known = |frame: &Frame<'_>| match frame.body {
+        Body::BodyErased { body_hash } => body_hash,
+        Body::Whole { .. } | Body::DataErased { .. } => Hash::ZERO,
+    };
+    let mut hashes: Vec<Hash> = frames.iter().map(known).collect();
+    let bodies = frames.iter().zip(&data_hashes).enumerate();
+    let bodies = bodies.filter_map(|(at, (frame, data_hash))| match frame.body {
+        Body::Whole { body_salt, meta, .. } | Body::DataErased { body_salt, meta, .. } => {
+            Some((at, (body_salt, meta, data_hash)))
+        }
+        Body::BodyErased { .. } => None,
+    });
+    let places: Vec<usize> = bodies.clone().map(|(at, _)| at).collect();
+    hash::body_all(bodies.map(|(_, body)| body), |nth, hash| {
+        put_hash(&mut hashes, &places, nth, hash);
+    });
+    hashes
+}
+
+fn put_hash(hashes: &mut [Hash], places: &[usize], nth: usize, hash: Hash) {
+    if let Some(to) = places.get(nth).and_then(|at| hashes.get_mut(*at)) {
+        *to = hash;
     }
 }
 
@@ -507,6 +572,30 @@ mod tests {
         erased.stored_len = 72 + 32;
         assert_eq!(Frame::decode(&erased.encode()), Ok(erased));
         assert_eq!(erased.header(9, &Hash([3; 32])), header.encode());
+    }
+
+    #[test]
+    fn frames_hash_together_as_they_hash_alone() {
+        let (whole, _) = sample(b"{\"a\":1}");
+        let (without_data, _) = sample(b"");
+        let whole = Frame::decode(&whole).unwrap();
+        let mut data_erased = whole;
+        let data_hash = whole.data_hash().unwrap();
+        data_erased.body = Body::DataErased { body_salt: &[1; 16], data_hash, meta: b"meta" };
+        data_erased.entry_hash = Hash([8; 32]);
+        let mut body_erased = whole;
+        body_erased.body = Body::BodyErased { body_hash: Hash([9; 32]) };
+        let without_data = Frame::decode(&without_data).unwrap();
+        let all = [whole, data_erased, without_data, body_erased, whole, body_erased, whole];
+        for len in 0..=all.len() {
+            let (mut previous, mut wanted, mut found) = (Hash([5; 32]), Vec::new(), Vec::new());
+            for (index, frame) in (40..).zip(&all[..len]) {
+                wanted.push(hash::entry(&frame.header(index, &previous)));
+                previous = frame.entry_hash;
+            }
+            hash_all(&all[..len], 40, Hash([5; 32]), |hash| found.push(hash));
+            assert_eq!(found, wanted);
+        }
     }
 
     #[test]

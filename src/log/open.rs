@@ -12,11 +12,11 @@ use super::options::Options;
 use super::recover::{self, RecoveryReport};
 use super::seal::SealJob;
 use super::{AuditLog, driver::Driver};
-use crate::entry::{Entry, Field};
+use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::identity::{IDENTITY_LEN_MAX, Identity};
-use crate::format::meta;
 use crate::format::segment::SEGMENT_HEADER_LEN;
+use crate::format::terms::{self, Key};
 use crate::format::{IDENTITY_NAME, SPARE_NAME, index_name, nodes_name, parse_name};
 use crate::hash;
 use crate::limits::PREALLOCATE_BYTES_MIN;
@@ -316,11 +316,11 @@ fn open_unsealed(
     file.read_exact_at(&mut bytes, 0).map_err(|error| error.at_file(&*name))?;
     let scanned = scan(&bytes, &found.header, |_, _, frame| {
         let Some(encoded) = frame.meta() else { return };
-        let field = |field| meta::find(encoded, field).unwrap_or_default();
-        let agent = field(Field::AgentDid);
-        let event_type = field(Field::EventType);
-        counters.agents.set(agent, frame.agent_seq + 1);
-        counters.types.set(event_type, frame.type_seq + 1);
+        terms::scan(encoded, |key, name| match key {
+            Key::Agent => counters.agents.set(name, frame.agent_seq.saturating_add(1)),
+            Key::Type => counters.types.set(name, frame.type_seq.saturating_add(1)),
+            _ => {}
+        });
     });
     let scan = scanned.map_err(|flaw| flaw.into_error(&*name, 0))?;
     if was_sealed {

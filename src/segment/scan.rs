@@ -207,10 +207,11 @@ fn walk_frames(
         last_recorded_at: scan.last_recorded_at,
     };
     let mut at = 0u64;
+    let mut leaves = Vec::new();
     for position in 0..u64::from(header.count) {
         let rest = slice(frames, at, frames.len() as u64 - at).unwrap_or_default();
         let frame = Frame::decode(rest).map_err(|flaw| flaw.shifted(at))?;
-        placed.frontier.push(frame.entry_hash, |_, _| {});
+        leaves.push(frame.entry_hash);
         placed.last_hash = frame.entry_hash;
         placed.last_recorded_at = frame.recorded_at;
         visit(base + at, header.first_index + position, &frame);
@@ -219,6 +220,7 @@ fn walk_frames(
     if at != frames.len() as u64 {
         return Err(Flaw::new(0, "frames of a group", frames.len(), at));
     }
+    placed.frontier.extend(&leaves, |_, _| {});
     Ok(placed)
 }
 

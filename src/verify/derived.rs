@@ -15,6 +15,14 @@ use crate::hash;
 use crate::limits::ZONE_ENTRIES;
 use crate::types::Hash;
 
+/// Ids that are hashed together.
+const IDS_TOGETHER: usize = 64;
+
+/// The half of an id key that an index stores.
+const fn upper_half(id_key: u64) -> u32 {
+    (id_key >> 32) as u32
+}
+
 /// A sequence number that is not the count of the entries before.
 pub(super) struct Gap {
     pub(super) key: Key,
@@ -33,6 +41,7 @@ pub(super) struct Derived {
     system: Vec<u32>,
     erased: Vec<u32>,
     ids: Vec<(u32, u32)>,
+    uuids: Vec<([u8; 16], u32)>,
     names: [Names; Key::COUNT],
     /// Interior nodes in the order in which leaves complete them.
     pub(super) nodes: Vec<Hash>,
@@ -87,8 +96,7 @@ impl Derived {
                 });
                 event = facts.time.map(|time| time.instant());
                 if let Some(id) = facts.id.filter(|_| with_index) {
-                    let upper = u32::try_from(hash::id_key(id) >> 32).unwrap_or(u32::MAX);
-                    self.ids.push((upper, local));
+                    self.take_id(id, local);
                 }
             }
         }
@@ -97,6 +105,29 @@ impl Derived {
             self.index(frame, local, offset, event);
         }
         has_system_type
+    }
+
+    /// Takes an id; those of sixteen bytes, as nearly all are, wait for each other to be hashed
+    /// together.
+    fn take_id(&mut self, id: &[u8], local: u32) {
+        match <[u8; 16]>::try_from(id) {
+            Ok(id) => {
+                self.uuids.push((id, local));
+                if self.uuids.len() == IDS_TOGETHER {
+                    self.hash_ids();
+                }
+            }
+            Err(_) => self.ids.push((upper_half(hash::id_key(id)), local)),
+        }
+    }
+
+    fn hash_ids(&mut self) {
+        let (uuids, ids) = (std::mem::take(&mut self.uuids), &mut self.ids);
+        hash::id_key_all(uuids.iter().map(|(id, _)| id.as_slice()), |at, key| {
+            ids.extend(uuids.get(at).map(|(_, local)| (upper_half(key), *local)));
+        });
+        self.uuids = uuids;
+        self.uuids.clear();
     }
 
     fn widen(&mut self, event: Option<Instant>, recorded: u64) {
@@ -152,6 +183,7 @@ impl Derived {
         builder.offsets(&self.offsets);
         builder.zones(&self.zones);
         builder.lists(&self.system, &self.erased);
+        self.hash_ids();
         self.ids.sort_unstable();
         builder.ids(&self.ids);
         for (key, names) in Key::ALL.into_iter().zip(&self.names) {

@@ -17,7 +17,7 @@ use super::report::{Cause, Finding};
 use super::stray::{self, Effort};
 use crate::entry::Field;
 use crate::format::Flaw;
-use crate::format::frame::{FLAG_SYSTEM, FRAME_HASH_OFFSET, Form, Frame};
+use crate::format::frame::{FLAG_SYSTEM, FRAME_HASH_OFFSET, Form, Frame, hash_all};
 use crate::format::group::{GROUP_HEADER_LEN, GroupHeader, padding};
 use crate::format::meta;
 use crate::format::terms::Key;
@@ -237,10 +237,15 @@ impl State {
         let mut knows_leaves = true;
         while self.index < end_index {
             let rest = group.frames.get(at..).unwrap_or_default();
-            match Frame::decode(rest) {
-                Ok(frame) => {
-                    self.take_frame(&frame, group, at);
-                    at += frame.stored_len as usize;
+            match decode_some(rest, end_index - self.index) {
+                Ok(frames) => {
+                    let mut hashes = Vec::with_capacity(frames.len());
+                    let previous = self.previous.unwrap_or_default();
+                    hash_all(&frames, self.index, previous, |hash| hashes.push(hash));
+                    for (frame, computed) in frames.iter().zip(hashes) {
+                        self.take_frame(frame, computed, group, at);
+                        at += frame.stored_len as usize;
+                    }
                 }
                 Err(flaw) => match self.step_over(flaw, group, at, end_index) {
                     Some((next, is_known)) => {
@@ -269,18 +274,18 @@ impl State {
         at
     }
 
-    fn take_frame(&mut self, frame: &Frame<'_>, group: &Group<'_>, at: usize) {
+    /// Takes one frame and what it hashes to with the stored hash of the one before.
+    fn take_frame(&mut self, frame: &Frame<'_>, computed: Hash, group: &Group<'_>, at: usize) {
         let (index, stored) = (self.index, frame.entry_hash);
         let offset = group.offset + (GROUP_HEADER_LEN + at) as u64;
         let before = self.last_frame.replace(offset);
         self.index += 1;
         self.leaves.push(stored);
-        let Some(previous) = self.previous.replace(stored) else {
+        if self.previous.replace(stored).is_none() {
             self.derived.lose(1);
             self.unchecked.push(index);
             return;
-        };
-        let computed = hash::entry(&frame.header(index, &previous));
+        }
         if computed != stored && !self.follows_alternative(frame, index) {
             self.alternative = Some(computed);
             self.derived.lose(1);
@@ -399,6 +404,27 @@ impl State {
         }
         Some((at + skipped, is_known))
     }
+}
+
+/// Frames that are hashed together.
+const FRAMES_TOGETHER: usize = 64;
+
+/// The frames at the start of `bytes` up to the first that cannot be decoded, but not too many.
+fn decode_some(bytes: &[u8], most: u64) -> std::result::Result<Vec<Frame<'_>>, Flaw> {
+    let most = usize::try_from(most).map_or(FRAMES_TOGETHER, |most| most.min(FRAMES_TOGETHER));
+    let mut frames = Vec::with_capacity(most);
+    let mut at = 0usize;
+    while frames.len() < most {
+        match Frame::decode(bytes.get(at..).unwrap_or_default()) {
+            Ok(frame) => {
+                at += frame.stored_len as usize;
+                frames.push(frame);
+            }
+            Err(flaw) if frames.is_empty() => return Err(flaw),
+            Err(_) => break,
+        }
+    }
+    Ok(frames)
 }
 
 impl Group<'_> {

@@ -1,19 +1,49 @@
 //! Names: the values of one field in one segment, with their entries and the recount.
 //!
 //! ```text
-//! numbers: bytes -> number        list: bytes | local ids, sequence numbers        last: number
+//! slots: tag, number + 1        list: where its bytes are, local ids, sequence numbers
 //! ```
 //!
 //! Fields repeat from entry to entry, so the name of the last one is tried before it is looked up.
+//! Names are put in slots by a seeded hash, so that whoever chooses names cannot choose where they
+//! fall.
 
-use crate::sync::Arc;
-use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
+
+/// Local ids of one name: most have few.
+#[derive(Clone, Debug)]
+enum Locals {
+    Few([u32; 5], u8),
+    Many(Vec<u32>),
+}
+
+impl Locals {
+    fn as_slice(&self) -> &[u32] {
+        match self {
+            Self::Few(ids, len) => ids.get(..usize::from(*len)).unwrap_or_default(),
+            Self::Many(ids) => ids,
+        }
+    }
+
+    fn push(&mut self, local: u32) {
+        match self {
+            Self::Few(ids, len) => match ids.get_mut(usize::from(*len)) {
+                Some(slot) => (*slot, *len) = (local, *len + 1),
+                None => {
+                    let mut many = ids.to_vec();
+                    many.push(local);
+                    *self = Self::Many(many);
+                }
+            },
+            Self::Many(ids) => ids.push(local),
+        }
+    }
+}
 
 /// One name in one segment.
 #[derive(Clone, Debug)]
 pub(super) struct Occurrences {
-    locals: Vec<u32>,
+    locals: Locals,
     /// Sequence number of the first entry here, where it is, and how many entries of the segment
     /// could not be attributed before it.
     pub(super) first_seq: u64,
@@ -27,7 +57,7 @@ pub(super) struct Occurrences {
 impl Occurrences {
     fn first(local: u32, seq: u64, lost: u64) -> Self {
         Self {
-            locals: vec![local],
+            locals: Locals::Few([local, 0, 0, 0, 0], 1),
             first_seq: seq,
             first_local: local,
             lost_before: lost,
@@ -46,12 +76,36 @@ impl Occurrences {
     }
 }
 
+#[derive(Clone, Debug)]
+struct Name {
+    start: usize,
+    len: usize,
+    seen: Occurrences,
+}
+
+const SLOTS_MIN: usize = 64;
+
 /// The names of one field.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Names {
-    numbers: HashMap<Arc<[u8]>, usize, Seeded>,
-    list: Vec<(Arc<[u8]>, Occurrences)>,
+    bytes: Vec<u8>,
+    list: Vec<Name>,
+    /// Upper half of the name's hash and its number plus one; 0 is free.
+    slots: Vec<(u32, u32)>,
+    seed: u64,
     last: usize,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self {
+            bytes: Vec::new(),
+            list: Vec::new(),
+            slots: Vec::new(),
+            seed: RandomState::new().build_hasher().finish() | 1,
+            last: 0,
+        }
+    }
 }
 
 impl Names {
@@ -63,21 +117,75 @@ impl Names {
         local: u32,
         (seq, lost): (u64, u64),
     ) -> Option<(u64, u64)> {
-        if let Some((last, seen)) = self.list.get_mut(self.last)
-            && **last == *name
-        {
-            return seen.next(local, seq, lost);
+        if self.name(self.last) != Some(name) {
+            let hash = hash_name(self.seed, name);
+            match self.find(hash, name) {
+                Some(number) => self.last = number,
+                None => {
+                    self.add(hash, name, Occurrences::first(local, seq, lost));
+                    return None;
+                }
+            }
         }
-        if let Some(number) = self.numbers.get(name) {
-            self.last = *number;
-            let known = self.list.get_mut(*number);
-            return known.and_then(|(_, seen)| seen.next(local, seq, lost));
+        let known = self.list.get_mut(self.last);
+        known.and_then(|known| known.seen.next(local, seq, lost))
+    }
+
+    fn name(&self, number: usize) -> Option<&[u8]> {
+        let Name { start, len, .. } = *self.list.get(number)?;
+        self.bytes.get(start..start + len)
+    }
+
+    /// Where looking for a name begins.
+    fn start(&self, hash: u64) -> usize {
+        usize::try_from(hash & 0xffff_ffff).unwrap_or(0)
+    }
+
+    fn find(&self, hash: u64, name: &[u8]) -> Option<usize> {
+        let mask = self.slots.len().checked_sub(1)?;
+        let mut at = self.start(hash) & mask;
+        // Ends: a quarter of the slots at least is free.
+        loop {
+            let (tag, slot) = *self.slots.get(at)?;
+            let number = slot.checked_sub(1)? as usize;
+            if u64::from(tag) == hash >> 32 && self.name(number) == Some(name) {
+                return Some(number);
+            }
+            at = (at + 1) & mask;
         }
-        let name: Arc<[u8]> = name.into();
+    }
+
+    fn add(&mut self, hash: u64, name: &[u8], seen: Occurrences) {
+        if (self.list.len() + 1) * 4 > self.slots.len() * 3 {
+            self.grow();
+        }
         self.last = self.list.len();
-        self.numbers.insert(Arc::clone(&name), self.last);
-        self.list.push((name, Occurrences::first(local, seq, lost)));
-        None
+        self.list.push(Name { start: self.bytes.len(), len: name.len(), seen });
+        self.bytes.extend_from_slice(name);
+        self.put(hash, self.list.len());
+    }
+
+    fn grow(&mut self) {
+        let len = (self.slots.len() * 4).max(SLOTS_MIN);
+        self.slots = vec![(0, 0); len];
+        for number in 0..self.list.len() {
+            let hash = hash_name(self.seed, self.name(number).unwrap_or_default());
+            self.put(hash, number + 1);
+        }
+    }
+
+    fn put(&mut self, hash: u64, number: usize) {
+        let Some(mask) = self.slots.len().checked_sub(1) else { return };
+        let tag = u32::try_from(hash >> 32).unwrap_or(0);
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        let mut at = self.start(hash) & mask;
+        while let Some(slot) = self.slots.get_mut(at) {
+            if slot.1 == 0 {
+                *slot = (tag, number);
+                return;
+            }
+            at = (at + 1) & mask;
+        }
     }
 
     /// How many names there are.
@@ -87,85 +195,67 @@ impl Names {
 
     /// Whether this is one of them.
     pub(super) fn has(&self, name: &[u8]) -> bool {
-        self.numbers.contains_key(name)
+        self.find(hash_name(self.seed, name), name).is_some()
     }
 
     /// Each name, in the order in which they came.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &Occurrences)> {
-        self.list.iter().map(|(name, seen)| (&**name, seen))
+        let bytes = |name: &Name| self.bytes.get(name.start..name.start + name.len);
+        self.list.iter().map(move |name| (bytes(name).unwrap_or_default(), &name.seen))
     }
 
     /// Each name and its local ids, in the order of their bytes.
     pub(super) fn sorted(&self) -> Vec<(&[u8], &[u32])> {
         let mut sorted: Vec<(&[u8], &[u32])> = Vec::with_capacity(self.list.len());
-        sorted.extend(self.list.iter().map(|(name, seen)| (&**name, seen.locals.as_slice())));
+        sorted.extend(self.iter().map(|(name, seen)| (name, seen.locals.as_slice())));
         sorted.sort_unstable_by_key(|(name, _)| *name);
         sorted
     }
 
     /// Lets go of the local ids, which only an index needs.
     pub(super) fn drop_locals(&mut self) {
-        self.list.iter_mut().for_each(|(_, seen)| seen.locals = Vec::new());
+        self.list.iter_mut().for_each(|name| name.seen.locals = Locals::Few([0; 5], 0));
     }
 }
 
-/// A hash for names of a few bytes: quick, and seeded, so that whoever chooses names cannot choose
-/// where they fall.
-#[derive(Clone, Debug)]
-struct Seeded(u64);
-
-impl Default for Seeded {
-    fn default() -> Self {
-        Self(RandomState::new().build_hasher().finish() | 1)
-    }
-}
-
-impl BuildHasher for Seeded {
-    type Hasher = Folded;
-
-    fn build_hasher(&self) -> Folded {
-        Folded { state: self.0, factor: self.0 }
-    }
-}
-
-/// Multiplies eight bytes at a time into twice the width and folds that back.
-#[derive(Debug)]
-struct Folded {
-    state: u64,
-    factor: u64,
-}
-
-impl Folded {
-    #[inline]
-    fn fold(&mut self, word: u64) {
-        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-        let product = u128::from(self.state ^ word) * u128::from(self.factor ^ ODD);
+/// A quick hash of a few bytes: eight at a time are multiplied into twice the width, which is
+/// folded back.
+fn hash_name(seed: u64, name: &[u8]) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let fold = |state: u64, word: u64| {
+        let product = u128::from(state ^ word) * u128::from(seed ^ ODD);
         let low = u64::try_from(product & u128::from(u64::MAX)).unwrap_or(0);
-        self.state = low ^ u64::try_from(product >> 64).unwrap_or(0);
-    }
+        low ^ u64::try_from(product >> 64).unwrap_or(0)
+    };
+    let (words, rest) = name.as_chunks::<8>();
+    let state = fold(seed, name.len() as u64);
+    let state = words.iter().fold(state, |state, word| fold(state, u64::from_le_bytes(*word)));
+    let mut last = [0u8; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    fold(state, u64::from_le_bytes(last))
 }
 
-impl Hasher for Folded {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<8>();
-        for word in words {
-            self.fold(u64::from_le_bytes(*word));
-        }
-        if !rest.is_empty() {
-            let mut last = [0u8; 8];
-            last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-            self.fold(u64::from_le_bytes(last));
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// The length, which slices give before their bytes.
-    #[inline]
-    fn write_usize(&mut self, len: usize) {
-        self.fold(len as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        self.state
+    #[test]
+    fn names_are_found_again_with_their_entries_and_gaps_are_seen() {
+        let mut names = Names::default();
+        for round in 0..7u32 {
+            for number in 0..1000u32 {
+                let name = format!("agent {}", number * 7);
+                let missed = names.take(name.as_bytes(), round * 1000 + number, (round.into(), 0));
+                assert_eq!(missed, None);
+            }
+        }
+        assert_eq!(
+            (names.len(), names.has(b"agent 7"), names.has(b"agent 8")),
+            (1000, true, false)
+        );
+        assert!(names.sorted().iter().all(|(_, locals)| locals.len() == 7 && locals.is_sorted()));
+        assert_eq!(names.take(b"agent 14", 9000, (9, 0)), Some((7, 9)));
+        names.drop_locals();
+        assert_eq!(names.iter().next().map(|(name, _)| name), Some(&b"agent 0"[..]));
     }
 }

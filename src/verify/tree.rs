@@ -11,10 +11,42 @@
 use super::group::{Group, State, Suspect};
 use super::report::Cause;
 use crate::format::frame::FRAME_HASH_OFFSET;
-use crate::merkle::Frontier;
+use crate::merkle::{Frontier, NodeId};
+use crate::types::{Hash, TreeSize};
 
 /// Offset of the root in a group header (FORMAT.md, section 5).
 const ROOT_OFFSET: u64 = 64;
+
+/// Grows a tree by leaves, keeps the nodes they complete, and the root at the anchor's size.
+fn grow(
+    frontier: &mut Frontier,
+    leaves: &[Hash],
+    nodes: &mut Vec<Hash>,
+    anchor: Option<TreeSize>,
+    root_at_anchor: &mut Option<Hash>,
+) {
+    let size = frontier.size().get();
+    let to_anchor = anchor.and_then(|anchor| anchor.get().checked_sub(size));
+    let to_anchor = to_anchor.and_then(|count| usize::try_from(count).ok());
+    let to_anchor = to_anchor.filter(|count| (1..=leaves.len()).contains(count));
+    let (before, after) = leaves.split_at(to_anchor.unwrap_or(0));
+    for part in [before, after] {
+        let base = nodes.len();
+        let first = NodeId::stored_before(frontier.size().get());
+        frontier.extend(part, |id, hash| {
+            let at = usize::try_from(id.position() - first).map_or(usize::MAX, |at| base + at);
+            if at >= nodes.len() {
+                nodes.resize(at + 1, Hash::ZERO);
+            }
+            if let Some(node) = nodes.get_mut(at) {
+                *node = hash;
+            }
+        });
+        if anchor == Some(frontier.size()) && !part.is_empty() {
+            *root_at_anchor = Some(frontier.root());
+        }
+    }
+}
 
 impl State {
     /// Pushes the leaves. `Some(true)` when the claimed root is theirs, `None` when it cannot be
@@ -23,12 +55,8 @@ impl State {
         let frontier = self.frontier.as_mut()?;
         let last_suspect = self.suspects.last().filter(|suspect| suspect.index + 1 == self.index);
         let saved = last_suspect.map(|_| (frontier.clone(), self.derived.nodes.len()));
-        for leaf in &self.leaves {
-            frontier.push(*leaf, |_, node| self.derived.nodes.push(node));
-            if self.anchor == Some(frontier.size()) {
-                self.root_at_anchor = Some(frontier.root());
-            }
-        }
+        let anchor = self.anchor;
+        grow(frontier, &self.leaves, &mut self.derived.nodes, anchor, &mut self.root_at_anchor);
         let root = group.root?;
         if frontier.root() == root {
             return Some(true);
@@ -42,12 +70,7 @@ impl State {
         if let Some(last) = self.leaves.last_mut() {
             *last = alternative;
         }
-        for leaf in &self.leaves {
-            tried.push(*leaf, |_, node| self.derived.nodes.push(node));
-            if self.anchor == Some(tried.size()) {
-                self.root_at_anchor = Some(tried.root());
-            }
-        }
+        grow(&mut tried, &self.leaves, &mut self.derived.nodes, anchor, &mut self.root_at_anchor);
         if tried.root() != root {
             return Some(false);
         }
