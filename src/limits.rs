@@ -128,6 +128,14 @@ pub const SINK_PAUSE_MS_MAX: u64 = 60_000;
 pub const SINK_NOTES_MAX: usize = 64;
 /// Longest key of a sink, and longest file that holds such a secret.
 pub const SINK_SECRET_BYTES_MAX: usize = 4 << 10;
+/// Longest link in the sidecar of a file sink, and longest sidecar: some hundred thousand files.
+pub const SINK_LINK_BYTES_MAX: usize = 4 << 10;
+/// See [`SINK_LINK_BYTES_MAX`].
+pub const SINK_LINKS_BYTES_MAX: u64 = 256 << 20;
+/// Links of the file in use before the sidecar is written anew without the old ones.
+pub const SINK_LINKS_HEADS_MAX: usize = 1000;
+/// Names that are tried for a full file, or for a torn piece of one.
+pub const SINK_FILE_TRIES_MAX: u32 = 99;
 
 /// Longest path in a manifest or a deployment.
 pub const PATH_BYTES_MAX: usize = 4096;

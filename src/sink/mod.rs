@@ -15,26 +15,42 @@
 //! variables.
 
 mod board;
+mod config;
 mod delivery;
 mod fence;
+mod file;
 mod home;
+#[cfg(feature = "http")]
+mod http;
+mod key;
 mod memory;
 mod options;
 mod position;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod report;
 mod runner;
 mod state;
 mod status;
+mod stdout;
 mod syslog;
 
+pub use config::{Environment, SecretPlace, SinkConfig, SinkKind};
+pub use file::{FileAuditSink, FileChain, FileSinkOptions, verify_files};
 pub use home::SinkHome;
+#[cfg(feature = "http")]
+pub use http::HttpSink;
+pub use key::Secret;
 pub use memory::MemorySink;
 pub use options::{DeadLetters, RunnerOptions};
 pub use position::Position;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresSink;
 pub use report::SinkReport;
 pub use runner::{Ended, SinkRunner};
 pub use state::{DeadLetter, SinkState};
 pub use status::{Phase, RunnerStatus, SinkStatus};
+pub use stdout::StreamSink;
 pub use syslog::{SyslogSink, SyslogTarget};
 
 use crate::error::Result;
