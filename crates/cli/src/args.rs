@@ -29,7 +29,8 @@ Exit codes:
   130  interrupted; the message says through which index entries are durable
 Treat any other code as a failure.
 
-wmark opens no network connection and sends no telemetry.";
+wmark opens no network connection, `sink run` and `sink verify` of a sink that needs one excepted,
+and sends no telemetry.";
 
 /// A tamper-evident, append-only audit log for AI agents.
 #[derive(Debug, Parser)]

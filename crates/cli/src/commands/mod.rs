@@ -3,7 +3,7 @@
 //! A command is a file with `Args`, whose first doc line is its help, and
 //! `run(args, &mut Context) -> Answer`. To add one: write the file, name it in the list below.
 //! Invariant: commands do not know each other, but for `demo`, which shows
-//! what the others do.
+//! what the others do, and `stats`, which asks `sink` how far sinks are.
 
 mod append;
 mod bench;
@@ -22,6 +22,7 @@ mod repair;
 mod report;
 mod root;
 mod segments;
+mod sink;
 mod stats;
 mod tail;
 mod verify;
@@ -66,6 +67,7 @@ commands! {
     VerifyProof => verify_proof,
     Export => export,
     Report => report,
+    Sink => sink,
     Repair => repair,
     Doctor => doctor,
     Bench => bench,

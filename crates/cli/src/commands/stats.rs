@@ -1,5 +1,6 @@
 //! `wmark stats`: what is in the log, counted through its indexes.
 
+use super::sink;
 use crate::context::Context;
 use crate::errors::{Answer, DONE, Failure};
 use crate::escape::Clean;
@@ -9,6 +10,7 @@ use crate::table::{bytes, grouped};
 use crate::time;
 use serde::Serialize;
 use std::path::Path;
+use witnessmark::sink::SinkHome;
 use witnessmark::{Key, Query, View};
 
 /// Say what is in the log: entries, agents, types, outcomes, files
@@ -40,6 +42,7 @@ struct Document {
     last_recorded_at: Option<String>,
     segments: usize,
     bytes: Bytes,
+    sinks: Vec<sink::Row>,
     by: Vec<By>,
 }
 
@@ -119,6 +122,7 @@ pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
         last_recorded_at: recorded(size.checked_sub(1))?,
         segments: view.segments().len(),
         bytes: measure(&context.global.log)?,
+        sinks: sink::rows(&SinkHome::of(&context.global.log), &[], &reader)?,
         by: keys.into_iter().map(|key| count_by(&view, key, args.top)).collect::<Answer<_>>()?,
     };
     let out = &mut context.out;
@@ -150,6 +154,17 @@ fn show(document: &Document, out: &mut Output) -> Answer<()> {
     row(out, "disk", &disk)?;
     if document.unvouched > 0 {
         row(out, "unvouched", &format!("the last {}", grouped(document.unvouched)))?;
+    }
+    for sink in &document.sinks {
+        let mut text = format!("{}: {} to hand on", sink.name, grouped(sink.lag));
+        if sink.dead_letters > 0 {
+            text += &format!(", {} set aside", grouped(sink.dead_letters));
+        }
+        text += if sink.is_running { ", running" } else { ", not running" };
+        if let Some(problem) = &sink.problem {
+            text += &format!("; {problem}");
+        }
+        row(out, "sink", &text)?;
     }
     for by in &document.by {
         out.line("")?;

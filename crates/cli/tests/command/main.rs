@@ -13,6 +13,7 @@ mod manual;
 mod proofs;
 mod reading;
 mod report;
+mod sinks;
 mod streams;
 
 use serde_json::Value;
