@@ -13,6 +13,7 @@ pub mod error;
 pub mod export;
 pub mod format;
 pub mod hash;
+mod history;
 pub mod import;
 mod index;
 pub mod integrity;
@@ -44,7 +45,9 @@ pub use log::{
     RepairReport, Ticket, repair,
 };
 pub use merkle::{ConsistencyProof, InclusionProof};
-pub use proof::{ConsistencyEvidence, EntryRef, Evidence};
+pub use proof::{
+    Bundle, ConsistencyBundle, ConsistencyEvidence, EntryRef, Evidence, ForkProof, entry_from_json,
+};
 pub use query::{Cursor, Order, Page, Plan, Query};
 pub use sign::{Checkpoint, Note, SignedCheckpoint, SigningKey, VerifierKey};
 pub use sink::{AuditSink, SinkRunner};

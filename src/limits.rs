@@ -33,6 +33,10 @@ pub const NOTE_SIGNATURES_MAX: usize = 16;
 pub const NOTE_SIGNATURE_BYTES_MAX: usize = 4 << 10;
 /// Longest signed checkpoint: a short text and as many signatures as a note may have.
 pub const CHECKPOINT_BYTES_MAX: usize = 128 << 10;
+/// Longest checkpoint history: one checkpoint a minute for three years.
+pub const HISTORY_BYTES_MAX: u64 = 512 << 20;
+/// Longest document of evidence: an entry at its limit, escaped and in hex, and its hashes.
+pub const EVIDENCE_BYTES_MAX: usize = 6 * PAYLOAD_BYTES_MAX + (1 << 20);
 /// Longest name of a signing key; it equals the origin of the log.
 pub const KEY_NAME_BYTES_MAX: usize = ORIGIN_BYTES_MAX;
 

@@ -150,6 +150,9 @@ fn limits_are_those_of_the_code() {
         JSON_DEPTH_MAX,
         ORIGIN_BYTES_MAX,
         TREE_SIZE_MAX,
+        NOTE_SIGNATURES_MAX,
+        CHECKPOINT_BYTES_MAX,
+        HISTORY_BYTES_MAX,
         PROOF_HASHES_MAX,
         GROUP_BODY_BYTES_MAX,
         GROUP_ENTRIES_MAX,
@@ -176,7 +179,7 @@ fn names_of_files_are_those_of_the_code() {
         let pattern = name.replace(&"0".repeat(20), &digits);
         assert!(DOC.contains(&format!("| `{pattern}` |")), "{pattern}");
     }
-    for name in [format::IDENTITY_NAME, format::SPARE_NAME] {
+    for name in [format::IDENTITY_NAME, format::SPARE_NAME, format::history::HISTORY_NAME] {
         assert!(DOC.contains(&format!("| `{name}` |")), "{name}");
     }
 }

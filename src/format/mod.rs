@@ -3,6 +3,7 @@
 //! ```text
 //! log.id                      identity: whose log this is
 //! log.lock                    one writer
+//! log.checkpoints             what was signed, record after record
 //! 00000000000000000000.seg    segment header | group | group | ... | footer (once sealed)
 //! 00000000000000000000.nodes  interior tree nodes of that segment        (derived)
 //! 00000000000000000000.index  offsets, postings, ids of that segment     (derived)
@@ -17,6 +18,7 @@ pub mod dictionary;
 pub mod footer;
 pub mod frame;
 pub mod group;
+pub mod history;
 pub mod identity;
 pub mod index_file;
 pub mod meta;

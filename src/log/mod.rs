@@ -38,6 +38,7 @@ use crate::format::identity::Identity;
 use crate::format::stored::StoredEntry;
 use crate::proof::{EntryRef, Evidence};
 use crate::query::{Page, Query};
+use crate::sign::{SignedCheckpoint, SigningKey};
 use crate::storage::{Storage, WriterLock};
 use crate::sync::{Arc, Mutex, thread};
 use crate::types::EntryIndex;
@@ -220,6 +221,49 @@ impl AuditLog {
     pub fn verify_integrity(&self) -> Result<Report> {
         self.inner.driver.vouch()?;
         verify_storage(&*self.inner.storage, &VerifyOptions::default())
+    }
+
+    /// Signs the log as it is now, and records the checkpoint in the log's history before it is
+    /// returned. Several keys are one log in the middle of a change of keys.
+    ///
+    /// Everything appended so far is made durable and vouched for first; the entries since the
+    /// last checkpoint are read back and hashed, and the new checkpoint is proved consistent with
+    /// it. A log that has not grown since, signed by the same keys, gets the same checkpoint again.
+    ///
+    /// # Errors
+    /// As [`AuditLog::sync`]; [`ErrorKind::Key`] for a key of another name than the log's origin;
+    /// [`ErrorKind::Corrupt`] when entries, or the last checkpoint, contradict what would be
+    /// signed, or the history is damaged: then nothing is signed.
+    ///
+    /// # Durability
+    /// On return checkpoint and entries survive power loss.
+    ///
+    /// # Example
+    /// ```
+    /// use witnessmark::{AuditLog, SigningKey};
+    /// let log = AuditLog::in_memory()?;
+    /// let key = SigningKey::from_seed(&log.identity().origin, &[7; 32])?;
+    /// let signed = log.checkpoint(&[&key])?;
+    /// assert_eq!(signed.verify(&[key.verifier()])?.len(), 1);
+    /// # Ok::<(), witnessmark::Error>(())
+    /// ```
+    pub fn checkpoint(&self, keys: &[&SigningKey]) -> Result<SignedCheckpoint> {
+        let Inner { driver, storage, identity, .. } = &*self.inner;
+        crate::proof::issue(&**storage, identity, keys, || {
+            driver.sync()?;
+            let view = self.view();
+            // What was synced before this is what the heartbeat vouches for.
+            driver.vouch()?;
+            Ok(view)
+        })
+    }
+
+    /// The checkpoint that was recorded last, if any; its signatures are not verified here.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] when it cannot be read as one; [`ErrorKind::Io`].
+    pub fn last_checkpoint(&self) -> Result<Option<SignedCheckpoint>> {
+        crate::history::last(&*self.inner.storage).map(|(last, _)| last)
     }
 
     /// Size and root of what is durable.

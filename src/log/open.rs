@@ -26,7 +26,7 @@ use crate::segment::scan::{Scan, scan};
 use crate::segment::set::{self, Found};
 use crate::storage::{Access, Storage, StorageFile, random};
 use crate::sync::Arc;
-use crate::types::{Hash, TreeSize};
+use crate::types::{Hash, TreeSize, hex};
 use crate::view::growing::Growing;
 use crate::view::part::Part;
 use crate::view::sealed::Sealed;
@@ -75,6 +75,9 @@ impl Options {
         let mut loaded = load(&storage, &identity)?;
         let counters = std::mem::take(&mut loaded.counters);
         let end = end_of_log(loaded.unsealed.last(), counters, start_of(&identity));
+        if loaded.unsealed.is_empty() {
+            recover::check_promised(&*storage, end.size)?;
+        }
         let report = loaded.report.take();
         let catalog = catalog_of(&mut loaded, &end);
         let housekeeper = Housekeeper::start(Arc::clone(&storage), Arc::clone(&catalog))?;
@@ -275,13 +278,20 @@ pub(crate) fn read_identity(storage: &dyn Storage) -> Result<Identity> {
     crate::view::read_identity(storage).map(|(identity, _)| identity)
 }
 
+/// A name for a log that nobody named: no two logs share it, since whoever remembers checkpoints
+/// knows a log by its name.
+fn default_origin(log_id: &[u8; 32]) -> String {
+    let some = log_id.first_chunk::<6>().map_or_else(String::new, |some| hex(some));
+    format!("witnessmark.local/{some}")
+}
+
 fn create_identity(storage: &dyn Storage, options: &Options) -> Result<Identity> {
     let mut log_id = [0u8; 32];
     random::os_random(&mut log_id)?;
     let identity = Identity {
         created_at: options.clock.now().0,
         log_id,
-        origin: options.origin.clone().unwrap_or_else(|| "witnessmark.local/log".into()),
+        origin: options.origin.clone().unwrap_or_else(|| default_origin(&log_id)),
         predecessor: options.predecessor,
     };
     let bytes = identity.encode();
@@ -323,6 +333,10 @@ fn open_unsealed(
         });
     });
     let scan = scanned.map_err(|flaw| flaw.into_error(&*name, 0))?;
+    if matches!(place, Place::Last) {
+        // Before a tail is called torn: a checkpoint may have promised what it held.
+        recover::check_promised(storage, scan.size)?;
+    }
     if was_sealed {
         recover::check_can_be_sealed_again(&name, &scan, place)?;
     }

@@ -2,6 +2,7 @@
 //! is on the disk and not only in the page cache. The decision is [`crate::segment::recovery`]'s.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::history::HISTORY_NAME;
 use crate::hash;
 use crate::limits::FOOTER_BYTES_MAX;
 use crate::query::Query;
@@ -129,6 +130,29 @@ fn digest(file: &dyn StorageFile, len: u64) -> Result<Hash> {
         at += got as u64;
     }
     Ok(hasher.finish())
+}
+
+/// Refuses a log that is shorter than the checkpoint it signed last: entries that somebody may hold
+/// proofs of are gone, and appending in their place would make another history.
+pub(crate) fn check_promised(storage: &dyn Storage, size: u64) -> Result<()> {
+    let last = match crate::history::last(storage) {
+        Ok((last, _)) => last,
+        // What is wrong with the history itself stops signing, not appending.
+        Err(error) if error.kind() == ErrorKind::Corrupt => None,
+        Err(error) => return Err(error),
+    };
+    match last.map(|last| last.checkpoint().size().get()) {
+        Some(promised) if promised > size => {
+            Err(Error::new(ErrorKind::Corrupt, "the log is shorter than its last checkpoint")
+                .at_file(HISTORY_NAME)
+                .expected(format_args!("at least {promised} entries"), size)
+                .hint(
+                    "nothing is written: restore the missing segments, or begin a new log that \
+                       continues this one (`wmark init --continues`)",
+                ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Decides and does what was decided, but for the system entry.

@@ -54,7 +54,7 @@ struct Document {
     data_hash: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, Default)]
 struct Salts {
     body: Option<String>,
     data: Option<String>,
@@ -145,6 +145,56 @@ impl Evidence {
         };
         Ok(Self { entry, proof, root: text::hash("root", &document.root)? })
     }
+}
+
+/// The parts of a document that an entry is put together from: those of `wmark prove` and those of
+/// a verifiable export alike.
+#[derive(Deserialize)]
+struct EntryDocument {
+    entry_id: Option<String>,
+    index: u64,
+    entry_hash: String,
+    header: String,
+    meta: Option<String>,
+    data_text: Option<String>,
+    #[serde(default)]
+    salts: Salts,
+    #[serde(default)]
+    data_hash: Option<String>,
+}
+
+/// Reads the entry alone from a document of [`Evidence::to_json`] or a line of
+/// [`crate::verifiable_json`]: from what was hashed, whatever else the document says.
+///
+/// # Errors
+/// As [`Evidence::from_json`].
+pub fn entry_from_json(json: &str) -> Result<StoredEntry> {
+    let parts: EntryDocument = serde_json::from_str(json).map_err(|error| {
+        Error::new(
+            ErrorKind::Invalid,
+            format!("not an entry with what it was hashed from: {error}"),
+        )
+    })?;
+    let EntryDocument { entry_id, index, entry_hash, header, meta, data_text, salts, data_hash } =
+        parts;
+    let (size, root, hashes) = (0, String::new(), Vec::new());
+    let schema = SCHEMA.to_owned();
+    let entry_id = entry_id.unwrap_or_default();
+    Document {
+        schema,
+        entry_id,
+        index,
+        size,
+        entry_hash,
+        root,
+        hashes,
+        header,
+        meta,
+        data_text,
+        salts,
+        data_hash,
+    }
+    .entry()
 }
 
 impl Document {

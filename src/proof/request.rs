@@ -1,7 +1,8 @@
 //! Asking a view for evidence.
 
-use super::{ConsistencyEvidence, Evidence};
+use super::{Bundle, ConsistencyBundle, ConsistencyEvidence, Evidence};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sign::SignedCheckpoint;
 use crate::types::{EntryIndex, TreeSize};
 use crate::view::View;
 
@@ -63,6 +64,35 @@ impl View {
         let proof = self.prove_inclusion(entry.index(), size)?;
         let root = self.root_at(size)?;
         Ok(Evidence { entry, proof, root })
+    }
+
+    /// Evidence for whoever has the log's public key and not the log: an entry, its proof, and the
+    /// signed checkpoint the proof leads to.
+    ///
+    /// # Errors
+    /// As [`View::prove_at`]; [`ErrorKind::ProofInvalid`] when the checkpoint is not one of this
+    /// log.
+    pub fn bundle<'a>(
+        &self,
+        entry: impl Into<EntryRef<'a>>,
+        checkpoint: &SignedCheckpoint,
+    ) -> Result<Bundle> {
+        let evidence = self.prove_at(entry, checkpoint.checkpoint().size())?;
+        Bundle::new(&evidence, checkpoint.clone())
+    }
+
+    /// A proof that the log of `old` entries is a prefix of what the checkpoint signs.
+    ///
+    /// # Errors
+    /// As [`View::prove_consistency`]; [`ErrorKind::ProofInvalid`] when the checkpoint is not one
+    /// of this log.
+    pub fn consistency_bundle(
+        &self,
+        old: TreeSize,
+        checkpoint: &SignedCheckpoint,
+    ) -> Result<ConsistencyBundle> {
+        let evidence = self.prove_prefix(old, checkpoint.checkpoint().size())?;
+        ConsistencyBundle::new(evidence.proof, evidence.old_root, checkpoint.clone())
     }
 
     /// Evidence that the log of `old` entries is a prefix of the log of `new` entries.

@@ -1,5 +1,7 @@
 //! What evidence must withstand.
 
+mod handed_out;
+
 use super::*;
 use crate::{AuditLog, Entry, ErrorKind, TreeSize};
 use serde_json::Value;

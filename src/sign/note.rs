@@ -161,6 +161,12 @@ impl Note {
         &self.signatures
     }
 
+    /// Whether a line claims to be by this key.
+    #[must_use]
+    pub fn names(&self, key: &VerifierKey) -> bool {
+        self.signatures.iter().any(|line| line.is_by(key))
+    }
+
     /// Which of these keys vouch for the text: at least one.
     ///
     /// Lines of other keys are ignored, whatever they say.

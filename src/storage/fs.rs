@@ -6,6 +6,7 @@
 use super::map::Map;
 use super::{Access, DirEntry, FileKind, Region, Storage, StorageFile, WriterLock};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::history::HISTORY_NAME;
 use rustix::fs::{FallocateFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::fs::{DirBuilder, File, Permissions};
@@ -21,6 +22,8 @@ const LOCK_NAME: &str = "log.lock";
 /// How long a writer tries for the lock: readers that look whether somebody writes hold it for a
 /// moment.
 const LOCK_PATIENCE: Duration = Duration::from_millis(50);
+/// How long a signer waits for another one, who reads entries back before signing.
+const HISTORY_LOCK_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A directory of real files.
 #[derive(Debug)]
@@ -274,6 +277,28 @@ impl Storage for FsStorage {
             .and_then(|()| writeln!(file, "{}", std::process::id()));
         written.map_err(|error| Error::io(error, "write the lock", LOCK_NAME))?;
         Ok(Box::new(FsLock(file)))
+    }
+
+    fn lock_history(&self) -> Result<WriterLock> {
+        let flags = OFlags::CREATE | OFlags::RDWR;
+        let file = self.open_file(HISTORY_NAME, flags, "open the checkpoint history")?;
+        let deadline = Instant::now() + HISTORY_LOCK_PATIENCE;
+        loop {
+            match file.try_lock() {
+                // Closing the file, on drop, gives the lock back.
+                Ok(()) => return Ok(Box::new(file)),
+                Err(std::fs::TryLockError::Error(error)) => {
+                    return Err(Error::io(error, "lock", HISTORY_NAME));
+                }
+                Err(std::fs::TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(std::fs::TryLockError::WouldBlock) => {
+                    let message = "another process is signing a checkpoint";
+                    return Err(Error::new(ErrorKind::Locked, message).at_file(HISTORY_NAME));
+                }
+            }
+        }
     }
 
     fn writer_present(&self) -> bool {

@@ -15,6 +15,7 @@ struct MemoryFile {
 pub struct MemoryStorage {
     files: Arc<Mutex<BTreeMap<String, Arc<MemoryFile>>>>,
     is_locked: Arc<AtomicBool>,
+    is_signing: Arc<AtomicBool>,
 }
 
 impl MemoryStorage {
@@ -97,6 +98,13 @@ impl Storage for MemoryStorage {
             return Err(Error::new(ErrorKind::Locked, message));
         }
         Ok(Box::new(MemoryLock(Arc::clone(&self.is_locked))))
+    }
+
+    fn lock_history(&self) -> Result<WriterLock> {
+        while self.is_signing.swap(true, Ordering::SeqCst) {
+            crate::sync::thread::yield_now();
+        }
+        Ok(Box::new(MemoryLock(Arc::clone(&self.is_signing))))
     }
 
     fn writer_present(&self) -> bool {

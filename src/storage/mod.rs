@@ -111,6 +111,15 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// [`ErrorKind::Locked`] when there is one, naming its process id.
     fn lock_writer(&self) -> Result<WriterLock>;
 
+    /// Becomes the one who appends to the checkpoint history; waits a while for another one. In a
+    /// storage that one thread uses, which is what this default is for, nobody has to wait.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Locked`] when somebody else keeps it too long.
+    fn lock_history(&self) -> Result<WriterLock> {
+        Ok(Box::new(()))
+    }
+
     /// Whether somebody holds the writer lock right now.
     fn writer_present(&self) -> bool;
 

@@ -11,6 +11,7 @@
 //!
 //! Invariant: a hash counts only when it was recomputed. Bodies come in whole and are not kept.
 
+use super::anchors::Anchors;
 use super::derived::Derived;
 use super::erasure::{Declaration, Erased};
 use super::report::{Cause, Finding};
@@ -24,7 +25,7 @@ use crate::format::terms::Key;
 use crate::hash;
 use crate::limits::{FINDINGS_MAX, TREE_SIZE_MAX};
 use crate::merkle::Frontier;
-use crate::types::{Hash, TreeSize};
+use crate::types::Hash;
 
 /// Offsets of fields in a group header that findings point at (FORMAT.md, section 5).
 const FIRST_INDEX_OFFSET: u64 = 24;
@@ -83,9 +84,8 @@ pub(super) struct State {
     pub(super) unchecked: Vec<u64>,
     /// No group of the segment may end beyond this index.
     pub(super) index_max: u64,
-    /// Size at which the root is asked for, and the root there.
-    pub(super) anchor: Option<TreeSize>,
-    pub(super) root_at_anchor: Option<Hash>,
+    /// Sizes at which the root is asked for, and the roots there.
+    pub(super) anchors: Anchors,
     /// The last root was not that of the leaves, and nothing since was.
     pub(super) has_doubtful_root: bool,
     last_frame: Option<u64>,
@@ -130,8 +130,7 @@ impl State {
             left_out: 0,
             unchecked: Vec::new(),
             index_max: TREE_SIZE_MAX,
-            anchor: None,
-            root_at_anchor: None,
+            anchors: Anchors::default(),
             has_doubtful_root: false,
             last_frame: None,
             leaves: Vec::new(),

@@ -19,8 +19,8 @@ use crate::format::segment::SegmentHeader;
 use crate::format::{IDENTITY_NAME, segment_name};
 use crate::limits::FINDINGS_MAX;
 use crate::merkle::Frontier;
-use crate::types::Hash;
-use std::collections::{HashMap, HashSet};
+use crate::types::{Hash, TreeSize};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Entries of a name so far, and how many were lost when it was last seen.
 type Counts = HashMap<Box<[u8]>, (u64, u64)>;
@@ -45,7 +45,8 @@ pub(super) struct Joined {
     lost: u64,
     erased: Vec<(String, Erased)>,
     declarations: Vec<Declaration>,
-    pub(super) root_at_anchor: Option<Hash>,
+    /// Roots at the sizes that were asked for.
+    pub(super) roots: BTreeMap<u64, Hash>,
     pub(super) entries: u64,
     pub(super) size: u64,
     pub(super) root: Option<Hash>,
@@ -75,7 +76,7 @@ impl Joined {
             lost: 0,
             erased: Vec::new(),
             declarations: Vec::new(),
-            root_at_anchor: None,
+            roots: BTreeMap::new(),
             entries: 0,
             size: 0,
             root: Some(crate::hash::empty_root()),
@@ -92,6 +93,14 @@ impl Joined {
             self.findings.push(finding);
         } else {
             self.left_out += 1;
+        }
+    }
+
+    /// The root that the entries give at a size that was asked for.
+    pub(super) fn root_at(&self, size: TreeSize) -> Option<Hash> {
+        match size.get() {
+            0 => Some(crate::hash::empty_root()),
+            size => self.roots.get(&size).copied(),
         }
     }
 
@@ -305,7 +314,9 @@ impl Joined {
         }
         self.erased.extend(state.erased.into_iter().map(|erased| (name.clone(), erased)));
         self.declarations.extend(state.declarations);
-        self.root_at_anchor = self.root_at_anchor.or(state.root_at_anchor);
+        for (size, root) in state.anchors.roots {
+            self.roots.entry(size).or_insert(root);
+        }
         self.end = None;
         if outcome.is_displaced {
             return;

@@ -16,12 +16,15 @@
 //!
 //! Deliberately absent: repair, and judging payloads beyond their bytes.
 
+mod anchors;
 mod derived;
 mod erasure;
 mod group;
+mod history;
 mod join;
 mod live;
 mod names;
+mod outside;
 mod pieces;
 mod report;
 mod seal;
@@ -38,9 +41,12 @@ pub use report::{Cause, Finding, Report, Verdict};
 use crate::error::Result;
 use crate::hash;
 use crate::limits::NOTES_MAX;
+use crate::sign::VerifierKey;
 use crate::storage::{FsStorage, Storage};
 use crate::sync::{Condvar, Mutex, thread};
 use crate::types::{Hash, TreeSize};
+use anchors::Anchors;
+use history::Past;
 use join::Joined;
 use pieces::Meter;
 use segment::{Audit, Outcome, Task};
@@ -60,6 +66,12 @@ pub struct VerifyOptions {
     /// A size and the root the log had at that size, known from elsewhere: a checkpoint, a receipt,
     /// an earlier report. Without one, a log that was rewritten as a whole looks intact.
     pub against: Option<(TreeSize, Hash)>,
+    /// The largest size at which this machine saw the log before, and its root then: what a log
+    /// that was rolled back, cut or replaced cannot answer for.
+    pub seen: Option<(TreeSize, Hash)>,
+    /// Keys of the log that are trusted; during a change of keys two. With any, the checkpoints
+    /// that the log recorded are verified, and one of them must bear a signature of theirs.
+    pub keys: Vec<VerifierKey>,
     /// Who wants to know how far it is.
     pub progress: Option<Progress>,
 }
@@ -85,6 +97,20 @@ impl VerifyOptions {
         self
     }
 
+    /// Holds the log against what this machine saw of it last.
+    #[must_use]
+    pub fn seen(mut self, size: TreeSize, root: Hash) -> Self {
+        self.seen = Some((size, root));
+        self
+    }
+
+    /// Trusts a key of the log; may be called again.
+    #[must_use]
+    pub fn key(mut self, key: VerifierKey) -> Self {
+        self.keys.push(key);
+        self
+    }
+
     /// Tells how far it is: bytes read, bytes to read.
     #[must_use]
     pub fn progress(mut self, tell: impl Fn(u64, u64) + Send + Sync + 'static) -> Self {
@@ -98,6 +124,8 @@ impl std::fmt::Debug for VerifyOptions {
         f.debug_struct("VerifyOptions")
             .field("threads", &self.threads)
             .field("against", &self.against)
+            .field("seen", &self.seen)
+            .field("keys", &self.keys)
             .finish_non_exhaustive()
     }
 }
@@ -136,17 +164,24 @@ pub fn verify(dir: impl AsRef<Path>, options: &VerifyOptions) -> Result<Report> 
 /// # Errors
 /// As [`verify`].
 pub fn verify_storage(storage: &dyn Storage, options: &VerifyOptions) -> Result<Report> {
-    let anchor = options.against.map(|(size, _)| size);
-    let survey = Survey::of(storage, anchor.unwrap_or_default())?;
+    // Read first: whoever signs meanwhile signs entries that are read below.
+    let origin = survey::origin(storage);
+    let past = Past::read(storage, &options.keys, origin.as_deref());
+    let outside: Vec<TreeSize> =
+        [options.against, options.seen].into_iter().flatten().map(|(size, _)| size).collect();
+    let sizes = outside.iter().map(|size| size.get()).chain(past.sizes()).collect();
+    let anchors = Anchors::new(sizes);
+    let survey = Survey::of(storage, outside.iter().max().copied().unwrap_or_default())?;
     let meter = Meter::new(survey.bytes, options.progress.as_deref());
-    let audit = Audit { storage, anchor, is_live: survey.is_live, meter: &meter };
+    let audit = Audit { storage, anchors: &anchors, is_live: survey.is_live, meter: &meter };
     let log_start = survey.identity.as_ref().map(|(_, bytes)| hash::log_start(bytes));
     let log_id = survey.identity.as_ref().map(|(identity, _)| identity.log_id);
     let mut joined = Joined::new(log_start, log_id);
     survey.findings.iter().cloned().for_each(|finding| joined.report(finding));
     run(&audit, &survey.tasks, threads(options, survey.tasks.len()), &mut joined);
     let erased = joined.check_erasures();
-    check_anchor(options.against, &mut joined);
+    outside::check(options, &mut joined);
+    let judged = past.judge(storage, options, &mut joined);
     let mut notes = survey.notes;
     notes.append(&mut joined.notes);
     if joined.unvouched > 0 {
@@ -168,6 +203,8 @@ pub fn verify_storage(storage: &dyn Storage, options: &VerifyOptions) -> Result<
         unvouched: joined.unvouched,
         erased,
         is_live: survey.is_live,
+        checkpoints: judged.count,
+        checkpoint: judged.newest,
         findings: joined.findings,
         findings_left_out: joined.left_out,
         notes,
@@ -245,35 +282,4 @@ fn run(audit: &Audit<'_>, tasks: &[Task], threads: usize, joined: &mut Joined) {
             changed.notify_all();
         }
     });
-}
-
-/// Holds the log against a root that is known from elsewhere.
-fn check_anchor(against: Option<(TreeSize, Hash)>, joined: &mut Joined) {
-    let Some((size, root)) = against else {
-        let what = "any outside anchor: without a root from elsewhere, a log that was rewritten as \
-                    a whole, or cut at its end, looks intact";
-        joined.not_covered.push(what.to_owned());
-        return;
-    };
-    if size.get() > joined.size {
-        let what = "the log is shorter than the size asked for";
-        let finding = Finding::new(Cause::Truncated, "", what).entry(joined.size);
-        joined.report(finding.expected(size, joined.size));
-        return;
-    }
-    let found = match size.get() {
-        0 => Some(hash::empty_root()),
-        _ => joined.root_at_anchor,
-    };
-    match found {
-        Some(found) if found == root => {}
-        Some(found) => {
-            let what = format!("the root at size {size} is not the one asked for");
-            let finding = Finding::new(Cause::Forked, "", what);
-            joined.report(finding.expected(root, found));
-        }
-        None => {
-            joined.not_covered.push(format!("the root at size {size}, since entries are damaged"));
-        }
-    }
 }

@@ -7,6 +7,7 @@
 
 use crate::format::Flaw;
 use crate::format::identity::Identity;
+use crate::sign::SignedCheckpoint;
 use crate::types::{EntryIndex, Hash, TreeSize};
 use std::fmt;
 
@@ -30,6 +31,10 @@ pub enum Cause {
     Truncated,
     /// The log has another root than the one that was seen at that size.
     Forked,
+    /// A trusted key is said to have signed a checkpoint, and did not.
+    BadSignature,
+    /// No checkpoint of the log bears a signature of a key that is trusted.
+    Unsigned,
     /// A segment that must be there is not.
     MissingSegment,
     /// A segment header that contradicts its name or the segment before.
@@ -61,6 +66,8 @@ impl Cause {
             Self::TornTail => "torn_tail",
             Self::Truncated => "truncated",
             Self::Forked => "forked",
+            Self::BadSignature => "bad_signature",
+            Self::Unsigned => "unsigned",
             Self::MissingSegment => "missing_segment",
             Self::BadSegment => "bad_segment",
             Self::BadSeal => "bad_seal",
@@ -75,7 +82,7 @@ impl Cause {
     /// Whether it proves that something is wrong, rather than only missing or out of reach.
     #[must_use]
     pub const fn is_proof(self) -> bool {
-        !matches!(self, Self::TornTail | Self::Unreadable | Self::UnknownVersion)
+        !matches!(self, Self::TornTail | Self::Unreadable | Self::UnknownVersion | Self::Unsigned)
     }
 }
 
@@ -228,6 +235,11 @@ pub struct Report {
     pub erased: u64,
     /// Whether a writer held the log: then only what it had synced was judged.
     pub is_live: bool,
+    /// Checkpoints that the log recorded.
+    pub checkpoints: u64,
+    /// The newest of them that a trusted key signed and whose root the entries give; `None` without
+    /// [`crate::VerifyOptions::keys`].
+    pub checkpoint: Option<SignedCheckpoint>,
     /// What is wrong, in the order of the log.
     pub findings: Vec<Finding>,
     /// Further findings beyond the most a report holds (`limits::FINDINGS_MAX`).

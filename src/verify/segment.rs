@@ -4,6 +4,7 @@
 //! checked apart from each other and on several threads; whether they join is checked afterwards,
 //! by [`super::join`]. A segment whose header is damaged waits until the one before it is done.
 
+use super::anchors::Anchors;
 use super::group::{Start, State};
 use super::names::Names;
 use super::pieces::{Meter, Pieces};
@@ -21,12 +22,12 @@ use crate::limits::{FOOTER_BYTES_MAX, SEGMENT_BYTES_MAX, TREE_SIZE_MAX};
 use crate::merkle::Frontier;
 use crate::storage::{Access, Storage, StorageFile};
 use crate::sync::Arc;
-use crate::types::{Hash, TreeSize};
+use crate::types::Hash;
 
 /// What is the same for every segment of one audit.
 pub(super) struct Audit<'a> {
     pub(super) storage: &'a dyn Storage,
-    pub(super) anchor: Option<TreeSize>,
+    pub(super) anchors: &'a Anchors,
     pub(super) is_live: bool,
     pub(super) meter: &'a Meter<'a>,
 }
@@ -147,7 +148,7 @@ fn check_into(
     let is_bounded = has_footer || task.live_end.is_some();
     let with_index = has_footer && outcome.header.is_some() && task.has_index;
     let mut state = State::new(&name, &start, with_index);
-    state.anchor = audit.anchor;
+    state.anchors = audit.anchors.from(start.first_index);
     state.index_max = end_index.unwrap_or(TREE_SIZE_MAX).min(TREE_SIZE_MAX);
     let place = Place { end, is_bounded, end_index };
     let mut walk = Walk::new(&mut pieces, &mut state, place);

@@ -5,6 +5,7 @@ use super::report::{Cause, Finding};
 use super::segment::Task;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::footer::Footer;
+use crate::format::history::HISTORY_NAME;
 use crate::format::identity::{IDENTITY_LEN_MAX, Identity};
 use crate::format::{
     IDENTITY_NAME, SPARE_NAME, UNKNOWN_VERSION, parse_name, parse_segment_name, segment_name,
@@ -66,6 +67,11 @@ impl Survey {
         let bytes = files.iter().filter(|file| is_read(&file.name)).map(|file| file.len).sum();
         Ok(Self { identity, tasks, bytes, is_live, findings, notes })
     }
+}
+
+/// The origin in the identity file, when that can be read.
+pub(super) fn origin(storage: &dyn Storage) -> Option<String> {
+    read_identity(storage, &mut Vec::new()).map(|(identity, _)| identity.origin)
 }
 
 fn read_identity(
@@ -163,7 +169,7 @@ fn note_files(files: &[DirEntry], tasks: &[Task], notes: &mut Vec<String>) {
             notes.push(format!("{name} was left behind by an interrupted writer"));
         } else if name == SINKS_NAME && file.kind == FileKind::Directory {
             // How far others were given the log; nothing in there is evidence.
-        } else if ![IDENTITY_NAME, LOCK_NAME, SPARE_NAME].contains(&name.as_str()) {
+        } else if ![IDENTITY_NAME, LOCK_NAME, SPARE_NAME, HISTORY_NAME].contains(&name.as_str()) {
             notes.push(format!("{name} is not part of the log"));
         }
     }

@@ -8,29 +8,22 @@
 //! | the same, and i + 1 does not follow it | another | entry i, with another's hash |
 //! | all hash right | another | the root, or the last entry with its hash |
 
+use super::anchors::Anchors;
 use super::group::{Group, State, Suspect};
 use super::report::Cause;
 use crate::format::frame::FRAME_HASH_OFFSET;
 use crate::merkle::{Frontier, NodeId};
-use crate::types::{Hash, TreeSize};
+use crate::types::Hash;
 
 /// Offset of the root in a group header (FORMAT.md, section 5).
 const ROOT_OFFSET: u64 = 64;
 
-/// Grows a tree by leaves, keeps the nodes they complete, and the root at the anchor's size.
-fn grow(
-    frontier: &mut Frontier,
-    leaves: &[Hash],
-    nodes: &mut Vec<Hash>,
-    anchor: Option<TreeSize>,
-    root_at_anchor: &mut Option<Hash>,
-) {
-    let size = frontier.size().get();
-    let to_anchor = anchor.and_then(|anchor| anchor.get().checked_sub(size));
-    let to_anchor = to_anchor.and_then(|count| usize::try_from(count).ok());
-    let to_anchor = to_anchor.filter(|count| (1..=leaves.len()).contains(count));
-    let (before, after) = leaves.split_at(to_anchor.unwrap_or(0));
-    for part in [before, after] {
+/// Grows a tree by leaves, keeps the nodes they complete, and the roots at sizes asked for.
+fn grow(frontier: &mut Frontier, leaves: &[Hash], nodes: &mut Vec<Hash>, anchors: &mut Anchors) {
+    let mut rest = leaves;
+    while !rest.is_empty() {
+        let count = anchors.count_to_next(frontier.size().get()).unwrap_or(rest.len());
+        let (part, behind) = rest.split_at(count.min(rest.len()));
         let base = nodes.len();
         let first = NodeId::stored_before(frontier.size().get());
         frontier.extend(part, |id, hash| {
@@ -42,9 +35,8 @@ fn grow(
                 *node = hash;
             }
         });
-        if anchor == Some(frontier.size()) && !part.is_empty() {
-            *root_at_anchor = Some(frontier.root());
-        }
+        anchors.look(frontier);
+        rest = behind;
     }
 }
 
@@ -55,8 +47,7 @@ impl State {
         let frontier = self.frontier.as_mut()?;
         let last_suspect = self.suspects.last().filter(|suspect| suspect.index + 1 == self.index);
         let saved = last_suspect.map(|_| (frontier.clone(), self.derived.nodes.len()));
-        let anchor = self.anchor;
-        grow(frontier, &self.leaves, &mut self.derived.nodes, anchor, &mut self.root_at_anchor);
+        grow(frontier, &self.leaves, &mut self.derived.nodes, &mut self.anchors);
         let root = group.root?;
         if frontier.root() == root {
             return Some(true);
@@ -66,11 +57,12 @@ impl State {
             return Some(false);
         };
         let mut tried = before;
+        self.anchors.forget_beyond(tried.size().get());
         self.derived.nodes.truncate(nodes_len);
         if let Some(last) = self.leaves.last_mut() {
             *last = alternative;
         }
-        grow(&mut tried, &self.leaves, &mut self.derived.nodes, anchor, &mut self.root_at_anchor);
+        grow(&mut tried, &self.leaves, &mut self.derived.nodes, &mut self.anchors);
         if tried.root() != root {
             return Some(false);
         }
@@ -124,9 +116,7 @@ impl State {
                 if !suspects.is_empty() {
                     // A leaf is not the one the tree was grown with, and which is right is gone.
                     self.frontier = None;
-                    if self.anchor.is_some_and(|size| size.get() > group.first_index) {
-                        self.root_at_anchor = None;
-                    }
+                    self.anchors.forget_beyond(group.first_index);
                 }
             }
             None => {}

@@ -101,6 +101,10 @@ impl Reader {
         &self.identity
     }
 
+    pub(crate) fn storage(&self) -> &dyn Storage {
+        &*self.storage
+    }
+
     /// What a careful reader should know: an untrusted directory, segments that cannot be read.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {

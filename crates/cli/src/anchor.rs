@@ -3,7 +3,19 @@
 //! A proof or a log is only ever judged against an anchor that did not come with it. `wmark root`
 //! prints one; `verify --against`, `verify-proof --root` and `init --continues` take one.
 
-use witnessmark::Hash;
+use crate::errors::{Answer, Failure};
+use crate::files;
+use std::path::Path;
+use witnessmark::{Hash, SignedCheckpoint, VerifierKey};
+
+/// A root and the size of its tree.
+pub(crate) type Anchor = (Hash, u64);
+
+#[derive(serde::Deserialize)]
+struct AnchorFile {
+    root: String,
+    size: u64,
+}
 
 /// Reads `HEX@N`.
 pub(crate) fn parse_head(text: &str) -> Result<(Hash, u64), String> {
@@ -20,6 +32,36 @@ pub(crate) fn parse_root(text: &str) -> Result<(Hash, Option<u64>), String> {
     }
     let root = Hash::from_hex(text).ok_or_else(|| "64 hex digits are wanted".to_owned())?;
     Ok((root, None))
+}
+
+/// Reads `HEX@N`, or a file with that, with JSON of `wmark root`, or with a signed checkpoint, which
+/// one of the keys must vouch for.
+pub(crate) fn of_text_or_file(text: &str, keys: &[VerifierKey]) -> Answer<Anchor> {
+    let spoken = match parse_head(text) {
+        Ok(anchor) => return Ok(anchor),
+        Err(wanted) => wanted,
+    };
+    if !Path::new(text).exists() {
+        return Err(Failure::usage(format!("--against {text:?}: {spoken}, or a file")));
+    }
+    let content = files::text(Path::new(text))?;
+    if let Ok(signed) = SignedCheckpoint::parse(content.as_bytes()) {
+        if keys.is_empty() {
+            return Err(Failure::usage(format!("{text} is a signed checkpoint: pass --key too"))
+                .hint("without the log's verifier key nobody vouches for it"));
+        }
+        signed.verify(keys)?;
+        return Ok((signed.checkpoint().root(), signed.checkpoint().size().get()));
+    }
+    let json = serde_json::from_str(&content)
+        .ok()
+        .and_then(|AnchorFile { root, size }| Hash::from_hex(&root).map(|root| (root, size)));
+    json.or_else(|| parse_head(content.trim()).ok()).ok_or_else(|| {
+        Failure::usage(format!("{text} holds no anchor")).hint(
+            "wanted ROOT@SIZE, JSON with root and size as `wmark root --json` prints it, or a note \
+             of `wmark checkpoint`",
+        )
+    })
 }
 
 #[cfg(test)]

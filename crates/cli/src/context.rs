@@ -5,10 +5,10 @@
 //! command but `init` and `demo` creates a log.
 
 use crate::args::Global;
-use crate::errors::{Answer, Failure, NO_LOG};
+use crate::errors::{Answer, Failure, NO_LOG, UNDECIDED};
 use crate::output::Output;
 use std::path::Path;
-use witnessmark::{AuditLog, ErrorKind, Reader, View};
+use witnessmark::{AuditLog, ErrorKind, Reader, SignedCheckpoint, View};
 
 /// What a command is given besides its own flags.
 #[derive(Debug)]
@@ -38,6 +38,14 @@ impl Context {
             self.out.warn(note);
         }
         Ok(view)
+    }
+
+    /// The checkpoint that the log recorded last.
+    pub(crate) fn last_checkpoint(&self) -> Answer<SignedCheckpoint> {
+        self.reader()?.last_checkpoint()?.ok_or_else(|| {
+            Failure::new(UNDECIDED, ErrorKind::NotFound.as_str(), "the log has no checkpoint yet")
+                .hint("`wmark checkpoint --key-file KEY` signs the log as it is now")
+        })
     }
 
     /// Opens the log for writing, and says what recovery had to do.

@@ -90,6 +90,11 @@ impl Failure {
         Self::new(UNDECIDED, "io", format!("{what}: {error}"))
     }
 
+    /// Whether it is this one.
+    pub(crate) fn is(&self, code: u8, kind: ErrorKind) -> bool {
+        self.0.code == code && self.0.kind == kind.as_str()
+    }
+
     /// Says what to do next.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());

@@ -3,7 +3,8 @@
 //! ```text
 //! args --> commands/NAME.rs --> library
 //!              |     \--> output (stdout: data, stderr: talk), errors (exit codes)
-//!              \--> filters, entries, time, escape, table, anchor, progress, atomic, input, interrupt
+//!              \--> filters, entries, time, escape, table, anchor, progress, atomic, input, interrupt,
+//!                                 files, keys, memory, places
 //! ```
 //!
 //! One file per command, in [`commands`]; what they have in common stands beside it, one file per
@@ -18,10 +19,14 @@ mod context;
 mod entries;
 mod errors;
 mod escape;
+mod files;
 mod filters;
 mod input;
 mod interrupt;
+mod keys;
+mod memory;
 mod output;
+mod places;
 mod progress;
 mod table;
 mod time;

@@ -7,6 +7,7 @@
 
 mod append;
 mod bench;
+mod checkpoint;
 mod completions;
 mod demo;
 mod doctor;
@@ -14,9 +15,11 @@ mod export;
 mod get;
 mod ingest;
 mod init;
+mod keygen;
 mod man;
 mod prove;
 mod prove_consistency;
+mod prove_fork;
 mod query;
 mod repair;
 mod report;
@@ -53,6 +56,7 @@ macro_rules! commands {
 commands! {
     Demo => demo,
     Init => init,
+    Keygen => keygen,
     Append => append,
     Ingest => ingest,
     Query => query,
@@ -62,8 +66,10 @@ commands! {
     Segments => segments,
     Root => root,
     Verify => verify,
+    Checkpoint => checkpoint,
     Prove => prove,
     ProveConsistency => prove_consistency,
+    ProveFork => prove_fork,
     VerifyProof => verify_proof,
     Export => export,
     Report => report,

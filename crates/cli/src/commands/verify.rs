@@ -3,14 +3,17 @@
 //! The audit is the library's; this chooses the exit code it asks for and the words. Takes no lock,
 //! writes nothing, and works on a copy.
 
-use crate::anchor;
+use crate::anchor::{self, Anchor};
 use crate::atomic::AtomicFile;
 use crate::context::{Context, no_log};
-use crate::errors::{Answer, DONE, Exit, Failure};
+use crate::errors::{Answer, DONE, Exit};
 use crate::escape::Clean;
+use crate::keys;
+use crate::memory;
 use crate::output::{BAD, DIM, GOOD, HEAD, Output, WARN, paint};
 use crate::progress::{Progress, Unit};
 use crate::table::{bytes, grouped};
+use crate::time;
 use serde::Serialize;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -28,13 +31,22 @@ Examples:
   wmark verify
   wmark verify ./copy --against c0ff..ee00@184221
   wmark verify ./copy --against anchor.json --json | jq '.findings[]'
+  wmark verify ./audit --key acme.pub
+  wmark verify ./copy --against latest.note --key acme.pub
   wmark verify -q && echo good")]
 pub(crate) struct Args {
     /// Directory to audit; --log when not given
     dir: Option<PathBuf>,
-    /// What the log was seen to be: ROOT@SIZE, or a file with that or with JSON of `wmark root`
+    /// What the log was seen to be: ROOT@SIZE, or a file with that, JSON of `wmark root`, or a note
+    /// of `wmark checkpoint` (which needs --key)
     #[arg(long, value_name = "ROOT@SIZE|FILE")]
     against: Option<String>,
+    /// The log's verifier key, or a file with it; again for another one during a change of keys
+    #[arg(long = "key", value_name = "KEY|FILE")]
+    keys: Vec<String>,
+    /// Neither compare with nor remember what this machine saw of the log
+    #[arg(long)]
+    no_memory: bool,
     /// Threads; 0 for one per core
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
@@ -59,6 +71,9 @@ struct Document<'a> {
     size: u64,
     root: Option<String>,
     against: Option<String>,
+    seen: Option<String>,
+    checkpoints: u64,
+    checkpoint: Option<Signed>,
     segments: u64,
     bytes: u64,
     erased: u64,
@@ -69,6 +84,13 @@ struct Document<'a> {
     findings_left_out: u64,
     notes: &'a [String],
     not_covered: &'a [String],
+}
+
+/// The newest checkpoint that one of the keys signed and the log keeps.
+#[derive(Serialize)]
+struct Signed {
+    size: u64,
+    root: String,
 }
 
 #[derive(Serialize)]
@@ -96,43 +118,6 @@ impl<'a> From<&'a Finding> for Found<'a> {
     }
 }
 
-type Anchor = (witnessmark::Hash, u64);
-
-/// Longest anchor file that is read.
-const ANCHOR_BYTES_MAX: u64 = 1 << 20;
-
-#[derive(serde::Deserialize)]
-struct AnchorFile {
-    root: String,
-    size: u64,
-}
-
-fn anchor_of(text: &str) -> Answer<Anchor> {
-    let spoken = match anchor::parse_head(text) {
-        Ok(anchor) => return Ok(anchor),
-        Err(wanted) => wanted,
-    };
-    let file = std::fs::File::open(text);
-    if file.is_err() && !Path::new(text).exists() {
-        return Err(Failure::usage(format!("--against {text:?}: {spoken}, or a file")));
-    }
-    let mut content = String::new();
-    file.and_then(|file| {
-        std::io::Read::read_to_string(
-            &mut std::io::Read::take(file, ANCHOR_BYTES_MAX),
-            &mut content,
-        )
-    })
-    .map_err(|error| Failure::io(&error, format_args!("read {text}")))?;
-    let json = serde_json::from_str(&content).ok().and_then(|AnchorFile { root, size }| {
-        witnessmark::Hash::from_hex(&root).map(|root| (root, size))
-    });
-    json.or_else(|| anchor::parse_head(content.trim()).ok()).ok_or_else(|| {
-        Failure::usage(format!("{text} holds no anchor"))
-            .hint("wanted ROOT@SIZE, or JSON with root and size, as `wmark root --json` prints it")
-    })
-}
-
 /// A directory with neither identity nor segments is no log; with either, its state is a verdict.
 fn check_is_log(dir: &Path) -> Answer<()> {
     let is_ours = |name: &str| name == witnessmark::format::IDENTITY_NAME || name.ends_with(".seg");
@@ -148,8 +133,16 @@ fn check_is_log(dir: &Path) -> Answer<()> {
 
 pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
     let dir = args.dir.clone().unwrap_or_else(|| context.global.log.clone());
-    let against = args.against.as_deref().map(anchor_of).transpose()?;
+    let keys = keys::all_verifier(&args.keys)?;
+    let against = args.against.as_deref().map(|text| anchor::of_text_or_file(text, &keys));
+    let against = against.transpose()?;
     check_is_log(&dir)?;
+    let known = match keys.first().filter(|_| !args.no_memory) {
+        Some(key) => memory::load(key)?,
+        None => None,
+    };
+    let seen = known.as_ref().map(|known| known.checkpoint()).transpose()?;
+    let seen = seen.as_ref().map(memory::head);
     let bar = Progress::new(&context.global, "verify", Some(0), Unit::Bytes);
     let bar = Arc::new(Mutex::new(bar));
     let shown = Arc::clone(&bar);
@@ -162,6 +155,10 @@ pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
     if let Some((root, size)) = against {
         options = options.against(size.into(), root);
     }
+    if let Some((root, size)) = seen {
+        options = options.seen(size.into(), root);
+    }
+    options.keys.clone_from(&keys);
     let began = Instant::now();
     let report = witnessmark::verify(&dir, &options).map_err(|error| no_log(error, &dir))?;
     let elapsed = began.elapsed();
@@ -172,7 +169,8 @@ pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
         4 if args.allow_partial => DONE,
         code => Exit(code),
     };
-    let document = document(&report, against, exit, elapsed);
+    let anchors = Anchors { against, seen };
+    let document = document(&report, anchors, exit, elapsed);
     if let Some(path) = &args.report {
         let mut file = AtomicFile::create(path, args.force)?;
         serde_json::to_writer_pretty(&mut file, &document).map_err(std::io::Error::from)?;
@@ -183,14 +181,35 @@ pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
     if out.is_json() {
         out.json(&document)?;
     } else if !out.is_quiet() {
-        show(&report, against, elapsed, out)?;
+        show(&report, anchors, elapsed, out)?;
+        if let Some(known) = known.filter(|_| report.is_intact()) {
+            out.say(format_args!("what this machine saw on {} still holds", known.seen_at));
+        }
+    }
+    if let (Some(key), Some(signed)) = (keys.first(), &report.checkpoint)
+        && !args.no_memory
+        && !report.findings.iter().any(|finding| finding.cause.is_proof())
+        && !memory::remember(key, signed, &time::now().to_string())?
+    {
+        context.out.warn("there is no home directory: nothing is remembered for the next time");
     }
     Ok(exit)
 }
 
+/// What the log is held against: what the caller says, and what this machine saw.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Anchors {
+    pub(crate) against: Option<Anchor>,
+    pub(crate) seen: Option<Anchor>,
+}
+
+fn shown((root, size): Anchor) -> String {
+    format!("{root}@{size}")
+}
+
 fn document(
     report: &Report,
-    against: Option<Anchor>,
+    Anchors { against, seen }: Anchors,
     exit: Exit,
     elapsed: Duration,
 ) -> Document<'_> {
@@ -202,7 +221,13 @@ fn document(
         entries: report.entries,
         size: report.size.get(),
         root: report.root.map(|root| root.to_hex()),
-        against: against.map(|(root, size)| format!("{root}@{size}")),
+        against: against.map(shown),
+        seen: seen.map(shown),
+        checkpoints: report.checkpoints,
+        checkpoint: report.checkpoint.as_ref().map(|signed| Signed {
+            size: signed.checkpoint().size().get(),
+            root: signed.checkpoint().root().to_hex(),
+        }),
         segments: report.segments,
         bytes: report.bytes,
         erased: report.erased,
@@ -219,7 +244,7 @@ fn document(
 /// Prints a report for people. Texts of the report may quote the log, so they are escaped.
 pub(crate) fn show(
     report: &Report,
-    against: Option<Anchor>,
+    Anchors { against, seen }: Anchors,
     elapsed: Duration,
     out: &mut Output,
 ) -> Answer<()> {
@@ -241,6 +266,14 @@ pub(crate) fn show(
     row(out, "read", &format!("{segments} segments, {read} in {seconds:.2} s"))?;
     if let Some((_, size)) = against.filter(|_| report.is_intact()) {
         row(out, "anchor", &format!("the log still begins with the {} entries", grouped(size)))?;
+    }
+    if let Some((_, size)) = seen.filter(|_| report.is_intact()) {
+        let size = grouped(size);
+        row(out, "history", &format!("continues what this machine saw, {size} entries"))?;
+    }
+    if let Some(signed) = report.checkpoint.as_ref().map(|signed| signed.checkpoint().size()) {
+        let (count, size) = (grouped(report.checkpoints), grouped(signed.get()));
+        row(out, "checkpoint", &format!("size {size}, signed and kept; {count} recorded"))?;
     }
     for note in &report.notes {
         row(out, "note", note)?;
@@ -316,6 +349,8 @@ fn hint(cause: Cause) -> Option<&'static str> {
         Cause::Truncated | Cause::Forked => {
             "somebody gave you another history than the one that was seen: ask for that one"
         }
+        Cause::Unsigned => "sign with `wmark checkpoint`, or ask whose key signs this log",
+        Cause::BadSignature => "somebody wrote a checkpoint in the name of a key they do not have",
         _ => return None,
     })
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! FILE: entry, hashes --computed--> root   =?   --root and --size, from somewhere else
+//!                                          =?   the bundle's checkpoint, signed by --key
 //! ```
 //!
 //! Nothing is called valid without an anchor: a proof only says something relative to one, and the
@@ -11,23 +12,39 @@ use crate::anchor::{parse_head, parse_root};
 use crate::context::Context;
 use crate::errors::{Answer, DONE, Failure, NEGATIVE};
 use crate::escape::Clean;
+use crate::files;
+use crate::keys;
 use crate::output::{BAD, DIM, GOOD, Output, paint};
 use crate::time;
 use serde::Serialize;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
-use witnessmark::{ConsistencyEvidence, Error, Evidence, Hash, hash, limits};
+use std::path::PathBuf;
+use witnessmark::proof::{BUNDLE_LINE, CONSISTENCY_BUNDLE_LINE};
+use witnessmark::{
+    Bundle, ConsistencyBundle, ConsistencyEvidence, Error, ErrorKind, Evidence, ForkProof, Hash,
+    InclusionProof, StoredEntry, VerifierKey, hash,
+};
 
-/// Check a proof against a root, without the log
+/// Check a proof against a key or a root, without the log
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
+A bundle is checked with --key, other documents with --root and --size.
+
 Examples:
+  wmark verify-proof entry-7.tlog-proof --key acme.pub --explain
+  wmark verify-proof bare.tlog-proof --key acme.pub --entry proof.json
   wmark verify-proof proof.json --root c0ff..ee00 --size 184221
   wmark verify-proof proof.json --root c0ff..ee00@184221 --explain
-  wmark verify-proof consistency.json --old 77aa..01@171004 --root c0ff..ee00@184221")]
+  wmark verify-proof consistency.json --old 77aa..01@171004 --root c0ff..ee00@184221
+  wmark verify-proof fork.json --key acme.pub")]
 pub(crate) struct Args {
-    /// A document of `wmark prove` or `wmark prove-consistency`; - for standard input
+    /// A document or bundle of `wmark prove`, `prove-consistency` or `prove-fork`; - for stdin
     file: PathBuf,
+    /// The log's verifier key, or a file with it; again for another one during a change of keys
+    #[arg(long = "key", value_name = "KEY|FILE")]
+    keys: Vec<String>,
+    /// The entry, when the bundle does not bring it or shall not be believed to
+    #[arg(long, value_name = "FILE")]
+    entry: Option<PathBuf>,
     /// The root you trust: 64 hex digits, or ROOT@SIZE
     #[arg(long, value_name = "ROOT", value_parser = parse_root)]
     root: Option<(Hash, Option<u64>)>,
@@ -52,73 +69,184 @@ struct Document {
     entry_hash: Option<String>,
     size: u64,
     root: String,
+    origin: Option<String>,
+    keys: Vec<String>,
     reason: Option<String>,
 }
 
-/// Longest document: an entry at its limit, escaped and in hex, and its hashes.
-const DOCUMENT_BYTES_MAX: u64 = 6 * limits::PAYLOAD_BYTES_MAX as u64 + (1 << 20);
+/// What is told besides the verdict.
+#[derive(Default)]
+struct Subject {
+    entry: Option<StoredEntry>,
+    size: u64,
+    root: Hash,
+    origin: Option<String>,
+    /// The keys whose signature held.
+    keys: Vec<String>,
+}
 
-fn read(path: &Path) -> Answer<String> {
-    let mut text = String::new();
-    let read = if path.as_os_str() == "-" {
-        std::io::stdin().lock().take(DOCUMENT_BYTES_MAX).read_to_string(&mut text)
-    } else {
-        std::fs::File::open(path)
-            .and_then(|file| file.take(DOCUMENT_BYTES_MAX).read_to_string(&mut text))
-    };
-    read.map_err(|error| Failure::io(&error, format_args!("read {}", path.display())))?;
-    Ok(text)
+fn no_anchor() -> Failure {
+    Failure::usage("no trust anchor: pass --key VERIFIER, or --root ROOT and --size N")
+        .hint("a proof only says something relative to a root that did not come with it")
 }
 
 fn anchor(args: &Args) -> Answer<(Hash, u64)> {
-    let missing = "no trust anchor: pass --root ROOT and --size N";
-    let hint = "a proof only says something relative to a root that did not come with it";
-    let none = || Failure::usage(missing).hint(hint);
-    let (root, size) = args.root.ok_or_else(none)?;
+    let (root, size) = args.root.ok_or_else(no_anchor)?;
     match (size, args.size) {
         (Some(a), Some(b)) if a != b => Err(Failure::usage("--root and --size name two sizes")),
-        (at_root, given) => Ok((root, given.or(at_root).ok_or_else(none)?)),
+        (at_root, given) => Ok((root, given.or(at_root).ok_or_else(no_anchor)?)),
     }
 }
 
 pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
-    let (root, size) = anchor(&args)?;
-    let text = read(&args.file)?;
-    if let Some((old_root, old_size)) = args.old {
-        let evidence = ConsistencyEvidence::from_json(&text);
-        let verified = evidence.and_then(|evidence| {
-            let sizes = (evidence.proof.old_size.get(), evidence.proof.new_size.get());
-            if sizes != (old_size, size) {
-                let message = "the proof is for other sizes";
-                return Err(Error::new(witnessmark::ErrorKind::ProofInvalid, message).expected(
-                    format_args!("{old_size} and {size}"),
-                    format_args!("{} and {}", sizes.0, sizes.1),
-                ));
-            }
-            evidence.verify(&old_root, &root)
-        });
-        return conclude(&mut context.out, None, (root, size), verified);
+    if args.keys.is_empty() && args.root.is_none() {
+        return Err(no_anchor());
     }
-    let evidence = match Evidence::from_json(&text) {
-        Ok(evidence) => evidence,
-        Err(error) => return conclude(&mut context.out, None, (root, size), Err(error)),
+    let keys = keys::all_verifier(&args.keys)?;
+    let text = files::text(&args.file)?;
+    let mut subject = Subject::default();
+    let out = &mut context.out;
+    let verified = if text.starts_with(BUNDLE_LINE) {
+        let entry = args.entry.as_deref().map(files::entry).transpose();
+        check_bundle(&args, &text, &keys, entry, &mut subject, out)?
+    } else if text.starts_with(CONSISTENCY_BUNDLE_LINE) {
+        check_consistency_bundle(&args, &text, &keys, &mut subject)?
+    } else if !keys.is_empty() {
+        check_fork(&text, &keys, &mut subject)
+    } else {
+        let (root, size) = anchor(&args)?;
+        (subject.root, subject.size) = (root, size);
+        match args.old {
+            Some(old) => check_consistency(&text, old, (root, size)),
+            None => check_evidence(&args, &text, &mut subject, out),
+        }
     };
-    if args.explain {
-        explain(&evidence, &root, &mut context.out);
-    }
-    let verified = evidence.verify(size.into(), &root);
-    conclude(&mut context.out, Some(&evidence), (root, size), verified)
+    conclude(out, &subject, verified)
 }
 
-fn conclude(
+/// A bundle, against a key, or a root, or both.
+fn check_bundle(
+    args: &Args,
+    text: &str,
+    keys: &[VerifierKey],
+    entry: Answer<Option<StoredEntry>>,
+    subject: &mut Subject,
     out: &mut Output,
-    evidence: Option<&Evidence>,
-    (root, size): (Hash, u64),
-    verified: Result<(), Error>,
-) -> Answer {
-    let reason = verified.err().map(|error| error.to_string());
+) -> Answer<Result<(), Error>> {
+    let given = entry?;
+    let bundle: Bundle = match text.parse() {
+        Ok(bundle) => bundle,
+        Err(error) => return Ok(Err(error)),
+    };
+    let signed = bundle.checkpoint().checkpoint();
+    (subject.size, subject.root) = (signed.size().get(), signed.root());
+    subject.origin = Some(signed.origin().to_owned());
+    if args.root.is_some() {
+        let wanted = anchor(args)?;
+        if wanted != (signed.root(), signed.size().get()) {
+            let error = Error::new(ErrorKind::ProofInvalid, "the checkpoint is not at that root");
+            let found = format!("{}@{}", signed.root(), signed.size());
+            return Ok(Err(error.expected(format_args!("{}@{}", wanted.0, wanted.1), found)));
+        }
+    }
+    if args.explain
+        && let Some(entry) = given.clone().map(Some).unwrap_or(bundle.entry().unwrap_or(None))
+    {
+        explain(&hash::entry(&entry.header()), bundle.proof(), &signed.root(), out);
+    }
+    let verified = match keys.is_empty() {
+        true => bundle.verify_to(signed.size(), &signed.root(), given),
+        false => bundle.checkpoint().verify(keys).and_then(|signers| {
+            subject.keys = signers.into_iter().map(VerifierKey::label).collect();
+            bundle.verify(keys, given)
+        }),
+    };
+    if args.explain {
+        explain_signature(&bundle, subject, keys, out);
+    }
+    Ok(verified.map(|entry| subject.entry = Some(entry)))
+}
+
+fn check_consistency_bundle(
+    args: &Args,
+    text: &str,
+    keys: &[VerifierKey],
+    subject: &mut Subject,
+) -> Answer<Result<(), Error>> {
+    if keys.is_empty() {
+        return Err(no_anchor());
+    }
+    let bundle: ConsistencyBundle = match text.parse() {
+        Ok(bundle) => bundle,
+        Err(error) => return Ok(Err(error)),
+    };
+    let signed = bundle.checkpoint().checkpoint();
+    (subject.size, subject.root) = (signed.size().get(), signed.root());
+    subject.origin = Some(signed.origin().to_owned());
+    let claimed = (bundle.old_root(), bundle.old_size().get());
+    if let Some(old) = args.old.filter(|old| *old != claimed) {
+        let error = Error::new(ErrorKind::ProofInvalid, "the proof begins at another tree");
+        let found = format!("{}@{}", claimed.0, claimed.1);
+        return Ok(Err(error.expected(format_args!("{}@{}", old.0, old.1), found)));
+    }
+    let verified = bundle.verify(keys);
+    if let Ok(signers) = bundle.checkpoint().verify(keys) {
+        subject.keys = signers.into_iter().map(VerifierKey::label).collect();
+    }
+    Ok(verified)
+}
+
+fn check_fork(text: &str, keys: &[VerifierKey], subject: &mut Subject) -> Result<(), Error> {
+    let fork = ForkProof::from_json(text).map_err(|error| {
+        error.hint("--key checks bundles and fork proofs; other documents need --root and --size")
+    })?;
+    let later = fork.b().checkpoint();
+    (subject.size, subject.root) = (later.size().get(), later.root());
+    subject.origin = Some(later.origin().to_owned());
+    subject.keys = fork.verify(keys)?.into_iter().map(VerifierKey::label).collect();
+    Ok(())
+}
+
+fn check_consistency(text: &str, old: (Hash, u64), new: (Hash, u64)) -> Result<(), Error> {
+    let evidence = ConsistencyEvidence::from_json(text)?;
+    let sizes = (evidence.proof.old_size.get(), evidence.proof.new_size.get());
+    if sizes != (old.1, new.1) {
+        let message = "the proof is for other sizes";
+        return Err(Error::new(ErrorKind::ProofInvalid, message).expected(
+            format_args!("{} and {}", old.1, new.1),
+            format_args!("{} and {}", sizes.0, sizes.1),
+        ));
+    }
+    evidence.verify(&old.0, &new.0)
+}
+
+fn check_evidence(
+    args: &Args,
+    text: &str,
+    subject: &mut Subject,
+    out: &mut Output,
+) -> Result<(), Error> {
+    let evidence = Evidence::from_json(text)?;
+    subject.entry = Some(evidence.entry().clone());
+    if args.explain {
+        let leaf = hash::entry(&evidence.entry().header());
+        explain(&leaf, evidence.proof(), &subject.root, out);
+    }
+    evidence.verify(subject.size.into(), &subject.root)
+}
+
+fn conclude(out: &mut Output, subject: &Subject, verified: Result<(), Error>) -> Answer {
+    let reason = match verified {
+        Ok(()) => None,
+        // Keys of another log judge nothing.
+        Err(error) if error.kind() == ErrorKind::Key => return Err(error.into()),
+        Err(error) => Some(match error.advice() {
+            Some(advice) => format!("{error}; {advice}"),
+            None => error.to_string(),
+        }),
+    };
     let exit = if reason.is_none() { DONE } else { NEGATIVE };
-    let entry = evidence.map(Evidence::entry);
+    let entry = subject.entry.as_ref();
     if out.is_json() {
         out.json(&Document {
             schema: "wmark.verify-proof/1",
@@ -126,8 +254,10 @@ fn conclude(
             index: entry.map(|entry| entry.index().get()),
             entry_id: entry.map(|entry| entry.entry_id()),
             entry_hash: entry.map(|entry| entry.entry_hash().to_hex()),
-            size,
-            root: root.to_hex(),
+            size: subject.size,
+            root: subject.root.to_hex(),
+            origin: subject.origin.clone(),
+            keys: subject.keys.clone(),
             reason,
         })?;
         return Ok(exit);
@@ -141,8 +271,12 @@ fn conclude(
     {
         let (agent, action) = (Clean::text(entry.agent_did()), Clean::text(entry.action()));
         let (index, when) = (entry.index(), time::show(entry.timestamp()));
-        let resource = Clean::text(entry.resource().unwrap_or_default());
+        let (resource, size) = (Clean::text(entry.resource().unwrap_or_default()), subject.size);
         out.line(format_args!("entry {index} of {size}: {when} {agent} {action} {resource}"))?;
+    }
+    if !subject.keys.is_empty() && !out.is_quiet() {
+        let by = subject.keys.join(", ");
+        out.line(format_args!("signed by {}", Clean::text(&by)))?;
     }
     out.line(paint(GOOD, "Verified OK"))?;
     Ok(exit)
@@ -150,14 +284,13 @@ fn conclude(
 
 /// Shows the computation, step by step, as RFC 9162 (section 2.1.3.2) words it. The verdict is the
 /// library's; this walks the same way with our own eyes.
-fn explain(evidence: &Evidence, root: &Hash, out: &mut Output) {
+fn explain(leaf: &Hash, proof: &InclusionProof, root: &Hash, out: &mut Output) {
     let step = |out: &mut Output, number: usize, what: &str, shown: String, hash: &Hash| {
         let shown = paint(DIM, format_args!("{shown:<52}"));
         out.explain(format_args!("{number:>2}  {what:<5} {shown} = {}", short(hash)));
     };
-    let mut hash = hash::entry(&evidence.entry().header());
+    let mut hash = *leaf;
     step(out, 0, "leaf", "SHA256(0x00 | header, 108 bytes)".into(), &hash);
-    let proof = evidence.proof();
     let mut at = proof.index.get();
     let mut last = proof.size.get().saturating_sub(1);
     for (number, sibling) in proof.hashes.iter().enumerate() {
@@ -176,6 +309,23 @@ fn explain(evidence: &Evidence, root: &Hash, out: &mut Output) {
     let verdict = if hash == *root { paint(GOOD, "as wanted") } else { paint(BAD, "differs") };
     out.explain(format_args!("    computed {hash}"));
     out.explain(format_args!("    wanted   {root}  {verdict}"));
+}
+
+/// Shows what the signature says.
+fn explain_signature(bundle: &Bundle, subject: &Subject, keys: &[VerifierKey], out: &mut Output) {
+    let (index, size) = (bundle.proof().index, subject.size);
+    if !keys.is_empty() {
+        let is_signed = !subject.keys.is_empty();
+        let verdict = if is_signed { paint(GOOD, "ok") } else { paint(BAD, "not by these keys") };
+        let by = match is_signed {
+            true => subject.keys.join(", "),
+            false => keys.iter().map(VerifierKey::label).collect::<Vec<_>>().join(", "),
+        };
+        out.explain(format_args!("signature  {}  {verdict}", Clean::text(&by)));
+    }
+    let is_below = index.get() < size;
+    let verdict = if is_below { paint(GOOD, "ok") } else { paint(BAD, "not so") };
+    out.explain(format_args!("index {index} < size {size}  {verdict}"));
 }
 
 fn short(hash: &Hash) -> String {

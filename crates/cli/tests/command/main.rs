@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod auditing;
+mod checkpoints;
 mod codes;
 mod ingest;
 mod manual;
@@ -95,9 +96,11 @@ impl Rig {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wmark"));
         command.args(args).current_dir(self.dir.path()).stdin(Stdio::null());
-        for name in ["WMARK_LOG", "NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR"] {
+        for name in ["WMARK_LOG", "WMARK_KEY_FILE", "NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR"] {
             command.env_remove(name);
         }
+        // What a test remembers, or keeps as a key, goes away with it.
+        command.env("XDG_STATE_HOME", self.path("state")).env("XDG_DATA_HOME", self.path("data"));
         command
     }
 

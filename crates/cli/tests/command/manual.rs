@@ -50,6 +50,10 @@ fn the_keys_of_every_document_are_on_the_page() {
     let page = page();
     let root = rig.on_log(&["root"]).out;
     rig.on_log(&["prove", "1", "-o", "p.json"]).exits(0);
+    rig.on_log(&["keygen", "--out", "k.key"]).exits(0);
+    rig.on_log(&["checkpoint", "--key-file", "k.key", "-o", "c.note"]).exits(0);
+    let key = rig.on_log(&["keygen", "--out", "other.key"]).exits(0).out;
+    rig.on_log(&["checkpoint", "--key-file", "other.key", "-o", "d.note"]).exits(0);
     for args in [
         &["init", "other"][..],
         &["append", "--type", "t", "--agent", "a"],
@@ -58,6 +62,11 @@ fn the_keys_of_every_document_are_on_the_page() {
         &["doctor", "--syncs", "1"],
         &["repair"],
         &["root"],
+        &["keygen", "--out", "third.key"],
+        &["checkpoint", "--key-file", "k.key"],
+        &["prove", "1", "--bundle"],
+        &["prove-consistency", "1", "--bundle"],
+        &["prove-fork", "d.note", "d.note", "--key", key.trim()],
         &["prove", "1"],
         &["prove-consistency", "1", "2"],
         &["verify-proof", "p.json", "--root", root.trim()],

@@ -353,7 +353,8 @@ fn tamper(
     let report = witnessmark::verify(&copy, &options())?;
     if !tour.is_json() {
         let against = Some((head.root, head.size.get()));
-        verify::show(&report, against, began.elapsed(), &mut tour.context.out)?;
+        let anchors = verify::Anchors { against, seen: None };
+        verify::show(&report, anchors, began.elapsed(), &mut tour.context.out)?;
     }
     let names = report.findings.iter().find(|finding| finding.index == Some(index));
     tour.step("The log itself, meanwhile")?;
