@@ -6,6 +6,7 @@ bytes matter; without seeds it spends its first minutes on inputs too short to b
 """
 import pathlib
 import struct
+import zlib
 
 corpus = pathlib.Path(__file__).parent / "corpus"
 
@@ -45,6 +46,20 @@ for m, n, hashes in [(0, 1, 0), (3, 7, 3), (6, 7, 2), (4, 7, 1), (2**62, 2**63 -
     write("proof", f"numbers-{m}-{n}", b"\0" + struct.pack("<QQ", m, n) + bytes(range(hashes)))
 for at in (10, 40, 120, 300, 600):
     write("proof", f"edit-{at}", b"\x02" + struct.pack("<HBB", at, 0, 48) * 2)
+# A known key, note and record: those of the vectors in src/sign/tests.rs.
+note = ("log.example.com/agents\n7\nmMl/C6MXXNCLAx3QhLncTmSbZNGijm6mlGRlAxc6tYc=\n\n"
+        "\u2014 log.example.com/agents cBrHABHkqKilPxsmrjzl3H8f2gtF2k4IW4WKQuKFCtdA1VrN45i9g38ltx/9M1iQN3"
+        "HLH8e1VOS2cx8sZ1VMEBOtCwI=\n").encode()
+line = b"checkpoint %08d" % len(note)
+write("checkpoint_note", "note", b"\0" + note)
+write("checkpoint_note", "edits", b"\x01" + struct.pack("<HBB", 3, 0, 48) * 3)
+write("checkpoint_note", "vkey", b"\x02log.example.com/agents+701ac700+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UN"
+      b"Xx3chmQSVTG4")
+write("checkpoint_note", "bundle", b"\x02c2sp.org/tlog-proof@v1\nextra AAAA\nindex 3\n" +
+      b"mMl/C6MXXNCLAx3QhLncTmSbZNGijm6mlGRlAxc6tYc=\n\n" + note)
+write("checkpoint_note", "prefix", b"\x02witnessmark/consistency-proof@v1\nold 3\n" +
+      b"mMl/C6MXXNCLAx3QhLncTmSbZNGijm6mlGRlAxc6tYc=\n\n" + note)
+write("checkpoint_note", "history", b"\x03" + line + b" %08x\n" % zlib.crc32(line + note) + note + b"\n")
 write("proof", "text", b'\x01{"schema":"wmark.proof/1","entry_id":"","index":0,"size":1,"hashes":[]}')
 write("proof", "prefix", b'\x03{"schema":"wmark.consistency/1","old_size":0,"new_size":1,"old_root":"'
       + b"00" * 32 + b'","new_root":"' + b"00" * 32 + b'","hashes":[]}')
