@@ -20,6 +20,7 @@ mod check;
 mod deployment;
 mod document;
 mod judge;
+mod supply;
 mod vocabulary;
 
 pub use attestation::{Attestation, ControlResult, LogState, Period};
@@ -35,6 +36,7 @@ pub use vocabulary::{
 
 use crate::error::Result;
 use crate::query::{Order, Query};
+use crate::verify::Verdict;
 use crate::view::View;
 use act::Act;
 use judge::Known;
@@ -42,10 +44,12 @@ use std::ops::ControlFlow;
 
 /// Judges the ten controls on what the log shows at this view, held against what is declared.
 ///
-/// Reads every entry of the period once. What is *not* given in `beside` is not evaluated.
+/// Reads every entry of the period once. What is *not* given in `beside` is not evaluated. A log that
+/// was altered, or cannot be read to its end, shows nothing: ASI-06 is not met, and no other control
+/// is.
 ///
 /// # Errors
-/// As [`View::query`]: an entry or an index that cannot be read, or is damaged.
+/// As [`View::query`], but for damage: [`crate::ErrorKind::Io`].
 ///
 /// # Example
 /// ```
@@ -74,7 +78,7 @@ pub fn assess(view: &View, declared: &Deployment, beside: &Beside<'_>) -> Result
     if let Some(until) = beside.until {
         query = query.until(until);
     }
-    view.for_each(&query, |entry| {
+    let read = view.for_each(&query, |entry| {
         if entry.meta().is_empty() {
             // An erased entry says nothing about anybody.
             erased += 1;
@@ -84,9 +88,27 @@ pub fn assess(view: &View, declared: &Deployment, beside: &Beside<'_>) -> Result
         let act = Act::new(&entry);
         judges.iter_mut().for_each(|judge| judge.see(&act, &known));
         Ok(ControlFlow::Continue(()))
-    })?;
-    let checks = judges.iter().map(|judge| judge.checks(&known)).collect();
+    });
+    let mut checks: Vec<Vec<Check>> = judges.iter().map(|judge| judge.checks(&known)).collect();
+    if let Err(error) = read {
+        if !error.is_corruption() {
+            return Err(error);
+        }
+        mistrust(&mut checks, &format!("it cannot be read to its end: {}", error.message()));
+    }
+    if beside.audit.is_some_and(|report| report.verdict == Verdict::Tampered) {
+        mistrust(&mut checks, "it was altered, so its entries show nothing");
+    }
     Ok(Attestation::new(&known, checks, entries, erased))
+}
+
+/// Says of every control that the log cannot be relied on, and of ASI-06 that it should.
+fn mistrust(checks: &mut [Vec<Check>], why: &str) {
+    for (control, checks) in controls().iter().zip(checks) {
+        let id = format!("{}.log", control.id);
+        let state = if control.id == "ASI-06" { State::NotMet } else { State::NotEvaluated };
+        checks.insert(0, Check::new(&id, "The log can be relied on", state, why));
+    }
 }
 
 #[cfg(test)]

@@ -290,6 +290,13 @@ fn asi_06_is_not_met_by_a_log_that_was_altered() {
     let attestation = assess(&rig.log.view(), &declared, &beside).unwrap();
     assert_eq!(state(&attestation, "ASI-06"), State::NotMet);
     assert_eq!(attestation.log.verdict.as_deref(), Some("tampered"));
+    // The altered log itself: nobody is met on what was not read.
+    let view = AuditLog::open_read_only(&copy).unwrap().view().unwrap();
+    let declared = Deployment::parse(DECLARED).unwrap();
+    let beside = Beside::new(SystemClock.now()).audit(&report).lag("archive", 0);
+    let attestation = assess(&view, &declared, &beside).unwrap();
+    assert_eq!(state(&attestation, "ASI-06"), State::NotMet);
+    assert_eq!(attestation.controls_passed(), 0, "{}", attestation.summary());
 }
 
 #[test]
@@ -311,6 +318,10 @@ fn asi_07_wants_declared_identities_that_are_not_revoked() {
 fn asi_08_wants_rules_on_decisions_and_nothing_done_that_was_denied() {
     let unnamed = Entry::new("policy_evaluation", SALES, "allow").policy_version("7");
     assert_eq!(after("ASI-08", vec![unnamed]), (State::NotMet, vec![5]));
+    let other = blocked(SALES).matched_rule("unheard-of");
+    assert_eq!(after("ASI-08", vec![other]), (State::NotMet, vec![5]));
+    let rules = "rules = [{ id = \"crm\" }, { id = \"no-payroll\" }, { id = \"watch\" }]";
+    assert_eq!(declared_as("ASI-08", rules, ""), State::NotEvaluated);
     let of_version = |version: &'static str| blocked(SALES).policy_version(version);
     assert_eq!(after("ASI-08", vec![of_version("6")]), (State::NotMet, vec![5]));
     // The same trace, agent and resource, first denied and then done.

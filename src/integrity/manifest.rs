@@ -10,7 +10,7 @@
 //! same files give the same bytes.
 
 use super::function::FunctionDigest;
-use super::paths::check_relative;
+use super::paths::{check_relative, read_file};
 use super::sealed::{hash_without, signers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::MANIFEST_BYTES_MAX;
@@ -19,6 +19,7 @@ use crate::types::Hash;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 const SCHEMA: &str = "wmark.integrity-manifest/1";
 const VERSION: &str = "1.0";
@@ -117,6 +118,17 @@ impl Manifest {
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// Reads a manifest from a file; see [`Manifest::from_json`].
+    ///
+    /// # Errors
+    /// As there; [`ErrorKind::NotFound`] and [`ErrorKind::Io`].
+    pub fn load(path: &Path) -> Result<Self> {
+        let bytes = read_file(path, MANIFEST_BYTES_MAX as u64)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Error::new(ErrorKind::UnknownVersion, "the manifest is not UTF-8"))?;
+        Self::from_json(&text)
     }
 
     /// Reads a manifest. Paths that may lead out of their root are refused, and so is a manifest

@@ -75,6 +75,21 @@ impl Report {
         Self { status, verified_at, ..Self::default() }
     }
 
+    /// The manifest itself was refused, for this reason: nothing in it was believed.
+    #[must_use]
+    pub fn refused(verified_at: impl Into<String>, reason: impl Into<String>) -> Self {
+        let result = FileResult {
+            module: "manifest".to_owned(),
+            file: "manifest".to_owned(),
+            expected: None,
+            actual: None,
+            passed: false,
+            error: Some(reason.into()),
+        };
+        let verified_at = verified_at.into();
+        Self { verified_at, file_results: vec![result], ..Self::default() }.close(false)
+    }
+
     pub(super) fn close(mut self, is_strict: bool) -> Self {
         let is_empty = self.file_results.is_empty() && self.function_results.is_empty();
         let has_extra = is_strict && !self.extra_files.is_empty();

@@ -101,6 +101,21 @@ impl Failure {
         self
     }
 
+    /// The exit code.
+    pub(crate) fn code(&self) -> u8 {
+        self.0.code
+    }
+
+    /// What kind of failure, one word.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.0.kind
+    }
+
+    /// Whether nobody is left to tell.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.0.is_silent
+    }
+
     /// Says it and gives the exit code.
     pub(crate) fn report(&self, is_json: bool, out: &mut Output) -> ExitCode {
         if self.0.is_silent {

@@ -21,6 +21,7 @@ mod errors;
 mod escape;
 mod files;
 mod filters;
+mod governance;
 mod input;
 mod interrupt;
 mod keys;
@@ -28,6 +29,7 @@ mod memory;
 mod output;
 mod places;
 mod progress;
+mod sanitised;
 mod table;
 mod time;
 

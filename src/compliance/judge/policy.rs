@@ -6,6 +6,11 @@ use crate::compliance::check::{AllOf, Check, Tally};
 use crate::entry::{Field, event_type};
 use crate::types::Hash;
 
+/// Whether the entry names a declared rule.
+fn is_ruled(act: &Act<'_>, known: &Known<'_>) -> bool {
+    act.rule().is_some_and(|id| known.declared.rules().any(|rule| rule.id == id))
+}
+
 /// ASI-01: every tool call was decided by policy, and policy refuses.
 #[derive(Debug, Default)]
 pub(super) struct Interceptor {
@@ -31,8 +36,7 @@ impl Judge for Interceptor {
         }
         if act.is_refused() {
             self.refusals.add(act.entry);
-            let is_ruled = |id: &str| known.declared.rules().any(|rule| rule.id == id);
-            if !act.rule().is_some_and(is_ruled) {
+            if !is_ruled(act, known) {
                 self.unruled.add(act.entry);
             }
         }
@@ -86,7 +90,7 @@ impl Judge for Bypass {
         let key = [trace, act.agent, act.entry.resource().unwrap_or_default()];
         if act.is_decision() {
             self.decisions.add(act.entry);
-            if act.rule().is_none() {
+            if !is_ruled(act, known) {
                 self.unattributed.add(act.entry);
             }
             let versions = known.declared.policy.as_ref().map(|policy| &policy.versions);
@@ -112,14 +116,17 @@ impl Judge for Bypass {
     fn checks(&self, known: &Known<'_>) -> Vec<Check> {
         let attributed = AllOf {
             id: "ASI-08.attributed",
-            title: "Every decision names its rule",
+            title: "Every decision names a declared rule",
             seen: &self.decisions,
             wrong: &self.unattributed,
-            right_words: "decisions, each with the rule that matched",
-            wrong_words: "decisions without a matched rule",
+            right_words: "decisions, each by a declared rule",
+            wrong_words: "decisions without a declared rule",
             none_words: "the log has no decision of policy",
         };
-        let mut checks = vec![attributed.judge()];
+        let mut checks = vec![match known.declared.rules().next() {
+            Some(_) => attributed.judge(),
+            None => undeclared("ASI-08", "policy rules"),
+        }];
         checks.push(match (self.contradictions.count, self.denied.is_full()) {
             (1.., _) => {
                 let message = format!("{} acts that were denied", self.contradictions.count);

@@ -3,18 +3,21 @@
 //! A command is a file with `Args`, whose first doc line is its help, and
 //! `run(args, &mut Context) -> Answer`. To add one: write the file, name it in the list below.
 //! Invariant: commands do not know each other, but for `demo`, which shows
-//! what the others do, and `stats`, which asks `sink` how far sinks are.
+//! what the others do, `stats`, which asks `sink` how far sinks are, and `compliance`, which has
+//! another spelling of `integrity`.
 
 mod append;
 mod bench;
 mod checkpoint;
 mod completions;
+mod compliance;
 mod demo;
 mod doctor;
 mod export;
 mod get;
 mod ingest;
 mod init;
+mod integrity;
 mod keygen;
 mod man;
 mod prove;
@@ -74,6 +77,8 @@ commands! {
     Export => export,
     Report => report,
     Sink => sink,
+    Compliance => compliance,
+    Integrity => integrity,
     Repair => repair,
     Doctor => doctor,
     Bench => bench,

@@ -9,6 +9,7 @@
 mod auditing;
 mod checkpoints;
 mod codes;
+mod compliance;
 mod ingest;
 mod manual;
 mod proofs;

@@ -2,13 +2,13 @@
 
 use super::{Rig, commands};
 
-fn page() -> String {
+pub(super) fn page() -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/CLI.md");
     std::fs::read_to_string(path).unwrap()
 }
 
 /// The section of a command: from its heading to the next one.
-fn section(page: &str, command: &str) -> Option<String> {
+pub(super) fn section(page: &str, command: &str) -> Option<String> {
     let heading = format!("### `wmark {command}");
     let begins = |line: &str| {
         let rest = line.strip_prefix(&heading);
