@@ -23,7 +23,7 @@ mod log;
 pub mod merkle;
 pub mod proof;
 mod query;
-mod redact;
+pub mod redact;
 pub mod report;
 pub mod segment;
 pub mod sign;
@@ -41,14 +41,15 @@ pub use format::identity::{Identity, Predecessor};
 pub use format::stored::StoredEntry;
 pub use format::terms::Key;
 pub use log::{
-    AuditLog, BufferedReceipt, Options, QueueFull, Receipt, RecoveryReport, RepairOptions,
-    RepairReport, Ticket, repair,
+    AuditLog, BufferedReceipt, Environment, Options, QueueFull, Receipt, RecoveryReport,
+    RepairOptions, RepairReport, Ticket, repair,
 };
 pub use merkle::{ConsistencyProof, InclusionProof};
 pub use proof::{
     Bundle, ConsistencyBundle, ConsistencyEvidence, EntryRef, Evidence, ForkProof, entry_from_json,
 };
 pub use query::{Cursor, Order, Page, Plan, Query};
+pub use redact::Redaction;
 pub use sign::{Checkpoint, Note, SignedCheckpoint, SigningKey, VerifierKey};
 pub use sink::{AuditSink, SinkRunner};
 pub use types::{Durability, EntryIndex, EventTime, Hash, TreeSize, UnixNanos};

@@ -16,6 +16,20 @@ pub const ENTRY_ID_BYTES_MAX: usize = 64;
 pub const FIELD_BYTES_MAX: usize = 16 << 10;
 /// Deepest nesting of objects and arrays in `data`.
 pub const JSON_DEPTH_MAX: usize = 128;
+/// Shortest key of redaction's keyed mode: 128 bits.
+pub const REDACTION_KEY_BYTES_MIN: usize = 16;
+/// Longest key of redaction's keyed mode; a longer file is no key.
+pub const REDACTION_KEY_BYTES_MAX: usize = 4096;
+/// Most rules that a user may add to the built-in ones.
+pub const REDACTION_RULES_MAX: usize = 64;
+/// Longest name or pattern in a user's rule.
+pub const REDACTION_PATTERN_BYTES_MAX: usize = 2048;
+/// Most names, paths or values on each of redaction's allow-lists.
+pub const REDACTION_ALLOWED_MAX: usize = 4096;
+/// Longest record of what was redacted from one entry; the rest is counted.
+pub const REDACTION_RECORD_BYTES_MAX: usize = 8 << 10;
+/// Longest path in such a record; a longer one is cut.
+pub const REDACTION_PATH_BYTES_MAX: usize = 512;
 /// Longest origin (log name); a signed checkpoint's cosigned message caps it at 255.
 pub const ORIGIN_BYTES_MAX: usize = 255;
 
@@ -165,6 +179,8 @@ pub const REMEMBERED_KEYS_MAX: usize = 1_000_000;
 
 const _: () = assert!(INTEGRITY_FILES_MAX * 512 <= MANIFEST_BYTES_MAX);
 const _: () = assert!(PAYLOAD_BYTES_MAX + META_BYTES_MAX + 4096 <= GROUP_BODY_BYTES_MAX);
+const _: () = assert!(REDACTION_RECORD_BYTES_MAX <= FIELD_BYTES_MAX);
+const _: () = assert!(8 * REDACTION_PATH_BYTES_MAX < REDACTION_RECORD_BYTES_MAX);
 const _: () = assert!(QUEUE_BYTES_MAX <= GROUP_BODY_BYTES_MAX);
 const _: () = assert!((GROUP_BODY_BYTES_MAX as u64) < SEGMENT_BYTES_DEFAULT);
 const _: () = assert!(SEGMENT_BYTES_MAX <= u32::MAX as u64);

@@ -11,6 +11,7 @@ pub(crate) mod source;
 mod vocabulary;
 
 pub use field::Field;
+pub(crate) use vocabulary::check_vocabulary;
 pub use vocabulary::{Action, Outcome, SYSTEM_PREFIX, event_type};
 
 use crate::error::{Error, ErrorKind, Result};

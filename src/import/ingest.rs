@@ -20,6 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::log::{AuditLog, Receipt};
 use crate::sync::{AtomicBool, Condvar, Mutex, Ordering, thread};
 use crate::types::EntryIndex;
+use std::borrow::Cow;
 use std::io::Read;
 use std::ops::Range;
 
@@ -69,6 +70,8 @@ pub struct Summary {
     pub accepted: u64,
     /// Records that were entries before.
     pub duplicates: u64,
+    /// Records that are entries now and had secrets taken out of them.
+    pub redacted: u64,
     /// Records that were rejected.
     pub rejected: u64,
     /// Bytes of the input that are dealt with.
@@ -298,6 +301,7 @@ impl<R: Read + Send> Batch<'_, '_, '_, R> {
             && let Some(first) = decoded.iter().position(Result::is_err)
         {
             stopped_by = decoded.drain(first..).next().and_then(Result::err);
+            stopped_by = stopped_by.map(|reject| self.discreet(reject));
         }
         let is_all = stopped_by.is_none();
         let (mut numbers, mut entries, mut rejects) = (Vec::new(), Vec::new(), Vec::new());
@@ -307,7 +311,7 @@ impl<R: Read + Send> Batch<'_, '_, '_, R> {
                     numbers.push(number);
                     entries.push(entry);
                 }
-                Err(reject) => rejects.push((number, reject)),
+                Err(reject) => rejects.push((number, self.discreet(reject))),
             }
         }
         self.keep(&rejects, turn).map_err(End::Failed)?;
@@ -321,6 +325,14 @@ impl<R: Read + Send> Batch<'_, '_, '_, R> {
             }
             None => Ok(()),
         }
+    }
+
+    /// A reject whose message, which may quote the record, holds no secret.
+    fn discreet(&self, mut reject: Reject) -> Reject {
+        if let Cow::Owned(message) = self.work.log.redactor().text(&reject.message) {
+            reject.message = message;
+        }
+        reject
     }
 
     fn keep(&self, rejects: &[(usize, Reject)], turn: &mut Turn<'_>) -> Result<()> {
@@ -391,7 +403,7 @@ impl<R: Read + Send> Batch<'_, '_, '_, R> {
         told: &mut Vec<(usize, Told)>,
     ) -> Result<(), End> {
         let line = self.chunk.records.get(number).map_or(0, |record| record.line);
-        let reject = Reject::from_error(error).at_line(line);
+        let reject = self.discreet(Reject::from_error(error).at_line(line));
         let mut end = Ok(());
         if self.work.ingest.keeps_rejects {
             self.keep(&[(number, reject.clone())], turn).map_err(End::Failed)?;
@@ -445,6 +457,7 @@ impl<R: Read + Send> Batch<'_, '_, '_, R> {
                         false => &mut turn.summary.accepted,
                     };
                     *counter += 1;
+                    turn.summary.redacted += u64::from(receipt.redacted() > 0);
                     let through = turn.summary.durable_through.max(Some(receipt.index()));
                     turn.summary.durable_through = through;
                     turn.listener.accepted(record.map_or(0, |record| record.line), receipt)?;

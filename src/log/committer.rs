@@ -10,6 +10,7 @@
 //! from damage. After a failed write or sync nothing is written any more.
 
 use super::active::{Active, Preallocate, Spare};
+use super::admission::Admission;
 use super::counters::Counters;
 use super::encode;
 use super::housekeeper::{Housekeeper, Job};
@@ -41,6 +42,7 @@ pub(crate) struct End {
 /// What stays the same while a log is open.
 pub(crate) struct Fixed {
     pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) housekeeper: Arc<Housekeeper>,
@@ -303,7 +305,8 @@ impl Committer {
         now: UnixNanos,
     ) -> Result<()> {
         let mut frame = Vec::new();
-        let encoded = encode::encode(entry, self.fixed.pid, now, &mut frame)?;
+        let encoded =
+            encode::encode(entry, &self.fixed.admission, self.fixed.pid, now, &mut frame)?;
         batch.push(&frame, std::iter::once(encoded.record));
         Ok(())
     }

@@ -7,8 +7,9 @@
 //! Locks, in the order they are taken: committer, then queue or cell. Nobody holds the queue's or
 //! a cell's lock across I/O.
 
+use super::admission::Admission;
 use super::committer::{CommitError, Committer, Fixed};
-use super::encode::{self, EntryId, Record};
+use super::encode::{self, Given, Record};
 use super::options::Options;
 use super::queue::{Queue, QueueFull, group_body_max};
 use super::ticket::{GroupCell, Placement, Ticket, check_fork};
@@ -25,6 +26,7 @@ pub(crate) struct Driver {
     queue: Queue,
     committer: Mutex<Committer>,
     clock: Arc<dyn Clock>,
+    admission: Arc<Admission>,
     queue_full: QueueFull,
     group_bytes_max: usize,
     pid: u32,
@@ -62,6 +64,7 @@ impl Driver {
         Self {
             queue: Queue::new(group_bytes_max, committer.fixed.pid),
             clock: Arc::clone(&options.clock),
+            admission: Arc::clone(&committer.fixed.admission),
             queue_full: options.queue_full,
             group_bytes_max,
             pid: committer.fixed.pid,
@@ -87,12 +90,12 @@ impl Driver {
         self.check_fork()?;
         with_frames(|frames| {
             let now = self.clock.now();
-            let mut ids: Vec<EntryId> = Vec::new();
+            let mut ids: Vec<Given> = Vec::new();
             let mut records: Vec<Record> = Vec::new();
             for entry in entries {
-                let encoded = encode::encode(&entry, self.pid, now, frames)?;
+                let encoded = encode::encode(&entry, &self.admission, self.pid, now, frames)?;
                 records.push(encoded.record);
-                ids.push(encoded.entry_id);
+                ids.push(encoded.given);
                 self.check_group_len(frames.len())?;
             }
             if records.is_empty() {
@@ -109,13 +112,14 @@ impl Driver {
         &self,
         entry: &Entry<'_>,
         needs_sync: bool,
-    ) -> Result<(Arc<GroupCell>, usize, EntryId)> {
+    ) -> Result<(Arc<GroupCell>, usize, Given)> {
         with_frames(|frames| {
-            let encoded = encode::encode(entry, self.pid, self.clock.now(), frames)?;
+            let encoded =
+                encode::encode(entry, &self.admission, self.pid, self.clock.now(), frames)?;
             self.check_group_len(frames.len())?;
             let record = std::iter::once(encoded.record);
             let (cell, position) = self.queue.push(frames, record, needs_sync, self.queue_full)?;
-            Ok((cell, position, encoded.entry_id))
+            Ok((cell, position, encoded.given))
         })
     }
 
@@ -134,7 +138,7 @@ impl Driver {
         &self,
         entry: &Entry<'_>,
         needs_sync: bool,
-    ) -> Result<(EntryId, Placement, bool)> {
+    ) -> Result<(Given, Placement, bool)> {
         self.check_fork()?;
         let (cell, position, id) = self.enqueue_one(entry, needs_sync)?;
         self.drive(&cell);
@@ -146,10 +150,10 @@ impl Driver {
     pub(crate) fn append_batch<'a>(
         &self,
         entries: impl Iterator<Item = Entry<'a>>,
-    ) -> Result<Vec<(EntryId, Placement, bool)>> {
+    ) -> Result<Vec<(Given, Placement, bool)>> {
         let queued = self.enqueue(entries, true)?;
         self.drive(&queued.cell);
-        let one = |(i, id): (usize, EntryId)| {
+        let one = |(i, id): (usize, Given)| {
             let (placement, is_durable) = answer(&queued.cell, queued.position + i)?;
             Ok((id, placement, is_durable))
         };
@@ -323,6 +327,11 @@ impl Driver {
         self.rung.notify_all();
     }
 
+    /// What every entry goes through.
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
     /// What stays the same while the log is open.
     pub(crate) fn fixed(&self) -> Arc<Fixed> {
         Arc::clone(&self.committer.lock().fixed)
@@ -347,7 +356,7 @@ impl Driver {
 struct Queued {
     cell: Arc<GroupCell>,
     position: usize,
-    ids: Vec<EntryId>,
+    ids: Vec<Given>,
 }
 
 fn answer(cell: &GroupCell, position: usize) -> Result<(Placement, bool)> {

@@ -3,13 +3,13 @@
 //! Everything that can be said without knowing the entry's place is done here, so that the one
 //! committer only fills in the place and hashes two blocks.
 
+use super::admission::Admission;
 use crate::entry::{Entry, Field, json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::{FLAG_SYSTEM, Frame, Unplaced};
 use crate::format::meta::{self, Defaults};
 use crate::hash::{self, SALT_LEN, Salt};
 use crate::limits::META_BYTES_MAX;
-use crate::redact;
 use crate::storage::random;
 use crate::types::{Hash, UnixNanos};
 use std::borrow::Cow;
@@ -59,7 +59,15 @@ impl Record {
 /// An encoded entry; the frame lies in a buffer of the calling thread.
 pub(crate) struct Encoded {
     pub(crate) record: Record,
+    pub(crate) given: Given,
+}
+
+/// What the receipt of an entry tells besides its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
     pub(crate) entry_id: EntryId,
+    /// How many things redaction took out.
+    pub(crate) redacted: u32,
 }
 
 /// An entry's id, without an allocation for the usual UUID.
@@ -108,13 +116,16 @@ thread_local! {
 /// [`ErrorKind::Invalid`] or [`ErrorKind::TooLarge`], naming the field; nothing was appended.
 pub(crate) fn encode(
     entry: &Entry<'_>,
+    admission: &Admission,
     pid: u32,
     now: UnixNanos,
     out: &mut Vec<u8>,
 ) -> Result<Encoded> {
-    entry.check()?;
+    let completed = admission.complete(entry)?;
+    let entry = &*completed;
     let payload = entry.data_json().map(json::accept).transpose()?;
-    let redacted = redact::redact(payload.unwrap_or(Cow::Borrowed("")));
+    let screened = admission.screen(entry, payload.unwrap_or(Cow::Borrowed("")))?;
+    let entry = &*screened.entry;
     let mut random = [0u8; 2 * SALT_LEN + 10];
     random::fill(pid, &mut random)?;
     let (body_salt, rest) = random.split_at(SALT_LEN);
@@ -124,7 +135,7 @@ pub(crate) fn encode(
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.meta.clear();
         let defaults =
-            Defaults { uuid: &uuid, now: now.into(), redactions: redacted.redactions.as_deref() };
+            Defaults { uuid: &uuid, now: now.into(), redactions: screened.redactions.as_deref() };
         let places = meta::encode(entry, &defaults, &mut scratch.meta);
         if scratch.meta.len() > META_BYTES_MAX {
             return Err(Error::new(
@@ -138,7 +149,7 @@ pub(crate) fn encode(
             body_salt: &salt(body_salt),
             data_salt: &salt(data_salt),
             meta: &scratch.meta,
-            payload: redacted.payload.as_bytes(),
+            payload: screened.payload.as_bytes(),
         };
         let start = out.len();
         let meta_at = unplaced.stored_len() - unplaced.payload.len() - unplaced.meta.len();
@@ -159,7 +170,7 @@ pub(crate) fn encode(
             given_id_key: entry.text(Field::EntryId).map(|_| entry_id.key()),
             is_time_given: entry.times().first().is_some_and(Option::is_some),
         };
-        Ok(Encoded { record, entry_id })
+        Ok(Encoded { record, given: Given { entry_id, redacted: screened.count } })
     })
 }
 
@@ -177,18 +188,24 @@ fn new_uuid(now: UnixNanos, random: &[u8]) -> [u8; 16] {
 mod tests {
     use super::*;
     use crate::format::stored::StoredEntry;
+    use crate::log::Options;
+
+    fn encode(entry: &Entry<'_>, out: &mut Vec<u8>) -> Result<Encoded> {
+        let admission = Options::memory().admission()?;
+        super::encode(entry, &admission, 1, UnixNanos(5_000_000_007), out)
+    }
 
     #[test]
     fn an_encoded_entry_knows_where_its_agent_and_type_lie() {
         let entry = Entry::new("tool", "did:a", "allow").data_text("{ \"a\": 1 }");
         let mut out = vec![0u8; 5];
-        let encoded = encode(&entry, 1, UnixNanos(5_000_000_007), &mut out).unwrap();
+        let encoded = encode(&entry, &mut out).unwrap();
         let frame = &out[encoded.record.frame.clone()];
         assert_eq!(&frame[encoded.record.agent.clone()], b"did:a");
         assert_eq!(&frame[encoded.record.event_type.clone()], b"tool");
         let stored = StoredEntry::read(frame, 0.into(), Hash::ZERO).unwrap();
         assert_eq!(stored.data_text(), Some("{\"a\":1}"));
-        assert_eq!(stored.entry_id(), encoded.entry_id.to_text());
+        assert_eq!(stored.entry_id(), encoded.given.entry_id.to_text());
         assert_eq!(stored.timestamp().instant(), (5, 7));
         assert_eq!(stored.frame().body_hash(), encoded.record.body_hash);
     }
@@ -196,13 +213,11 @@ mod tests {
     #[test]
     fn a_refused_entry_leaves_nothing_behind() {
         let mut out = Vec::new();
-        assert!(
-            encode(&Entry::new("t", "a", "x").data_text("{"), 1, UnixNanos(0), &mut out).is_err()
-        );
+        assert!(encode(&Entry::new("t", "a", "x").data_text("{"), &mut out).is_err());
         let big = "x".repeat(16_000);
         let many = Entry::new("t", "a", "x").resource(&*big).trace_id(&*big).session_id(&*big);
         let many = many.policy_decision(&*big).matched_rule(&*big);
-        let error = encode(&many, 1, UnixNanos(0), &mut out).err().unwrap();
+        let error = encode(&many, &mut out).err().unwrap();
         assert_eq!((error.kind(), out.len()), (ErrorKind::TooLarge, 0));
     }
 }

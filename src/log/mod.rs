@@ -10,11 +10,13 @@
 //! [`crate::View`]), sinks (they pull from views), anything that prints.
 
 mod active;
+mod admission;
 mod committer;
 mod counters;
 mod driver;
 mod duplicates;
 mod encode;
+mod environment;
 mod housekeeper;
 mod open;
 mod options;
@@ -26,6 +28,7 @@ mod repair;
 mod seal;
 mod ticket;
 
+pub use environment::Environment;
 pub use options::Options;
 pub use queue::QueueFull;
 pub use recover::RecoveryReport;
@@ -38,6 +41,7 @@ use crate::format::identity::Identity;
 use crate::format::stored::StoredEntry;
 use crate::proof::{EntryRef, Evidence};
 use crate::query::{Page, Query};
+use crate::redact::Redactor;
 use crate::sign::{SignedCheckpoint, SigningKey};
 use crate::storage::{Storage, WriterLock};
 use crate::sync::{Arc, Mutex, thread};
@@ -346,6 +350,12 @@ impl AuditLog {
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.inner.identity
+    }
+
+    /// What takes secrets out of this log's entries, for texts that go elsewhere.
+    #[must_use]
+    pub fn redactor(&self) -> &Redactor {
+        &self.inner.driver.admission().redactor
     }
 
     /// What opening had to set aside; `None` after a clean close.

@@ -5,6 +5,7 @@
 //! bytes nobody vouches for written again and synced, then a system entry that tells of it.
 
 use super::active::{Active, Preallocate, Spare};
+use super::admission::Admission;
 use super::committer::{Committer, End, Fixed, new_segment_header, segment_len};
 use super::counters::Counters;
 use super::housekeeper::{Housekeeper, Job};
@@ -64,6 +65,7 @@ impl Options {
     /// What it returns with is synced: identity, first segment, and whatever recovery wrote.
     pub fn open(self) -> Result<AuditLog> {
         self.check()?;
+        let admission = Arc::new(self.admission()?);
         let storage = self.storage()?;
         // Before anything is touched: a directory that is not ours gets no lock file either.
         check_is_log_or_may_become_one(&*storage, &self)?;
@@ -81,7 +83,7 @@ impl Options {
         let report = loaded.report.take();
         let catalog = catalog_of(&mut loaded, &end);
         let housekeeper = Housekeeper::start(Arc::clone(&storage), Arc::clone(&catalog))?;
-        let started = Writing { storage, options: &self, identity: &identity, catalog }
+        let started = Writing { storage, options: &self, identity: &identity, catalog, admission }
             .start(&housekeeper, loaded, end)
             .and_then(|mut committer| {
                 log_recoveries(&mut committer, report.as_ref())?;
@@ -173,6 +175,7 @@ struct Writing<'a> {
     options: &'a Options,
     identity: &'a Identity,
     catalog: Arc<Catalog>,
+    admission: Arc<Admission>,
 }
 
 impl Writing<'_> {
@@ -183,8 +186,9 @@ impl Writing<'_> {
         mut loaded: Loaded,
         end: End,
     ) -> Result<Committer> {
-        let Self { storage, options, identity, catalog } = self;
+        let Self { storage, options, identity, catalog, admission } = self;
         let fixed = Arc::new(Fixed {
+            admission,
             clock: Arc::clone(&options.clock),
             catalog: Arc::clone(&catalog),
             housekeeper: Arc::clone(housekeeper),

@@ -1,5 +1,7 @@
 //! Options: how a log is opened. Required things in the constructor, everything else by name.
 
+use super::admission::Admission;
+use super::environment::Environment;
 use super::queue::QueueFull;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::IDENTITY_NAME;
@@ -7,6 +9,7 @@ use crate::format::identity::Predecessor;
 use crate::limits::{
     ORIGIN_BYTES_MAX, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
 };
+use crate::redact::Redaction;
 use crate::storage::{Access, Clock, FsStorage, MemoryStorage, Storage, SystemClock};
 use crate::sync::Arc;
 use std::path::{Path, PathBuf};
@@ -26,6 +29,9 @@ pub struct Options {
     pub(crate) origin: Option<String>,
     pub(crate) predecessor: Option<Predecessor>,
     pub(crate) queue_full: QueueFull,
+    pub(crate) redaction: Redaction,
+    pub(crate) environment: Option<Environment>,
+    pub(crate) is_strict: bool,
     pub(crate) clock: Arc<dyn Clock>,
     /// The process the log belongs to.
     pub(crate) pid: u32,
@@ -63,6 +69,9 @@ impl Options {
             origin: None,
             predecessor: None,
             queue_full: QueueFull::Wait,
+            redaction: Redaction::default(),
+            environment: None,
+            is_strict: false,
             clock: Arc::new(SystemClock),
             pid: std::process::id(),
         }
@@ -106,6 +115,29 @@ impl Options {
         self
     }
 
+    /// What is taken out of entries before they are hashed; by default, every secret that a built-in
+    /// rule knows becomes a mark.
+    pub fn redaction(mut self, redaction: Redaction) -> Self {
+        self.redaction = redaction;
+        self
+    }
+
+    /// What entries say of where the agent runs, when they do not say it themselves. When this is
+    /// not called, it is captured from the process's environment variables as the log is opened:
+    /// see [`Environment`].
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.environment = Some(environment);
+        self
+    }
+
+    /// Whether only the vocabulary's event types, actions and outcomes are taken: see
+    /// [`crate::entry::event_type`], [`crate::Action`] and [`crate::Outcome`]. Any word is, by
+    /// default.
+    pub fn strict(mut self, is_strict: bool) -> Self {
+        self.is_strict = is_strict;
+        self
+    }
+
     /// Where the time comes from.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -122,6 +154,12 @@ impl Options {
 
     pub(crate) fn may_create(&self) -> bool {
         self.create
+    }
+
+    /// What every entry will go through.
+    pub(crate) fn admission(&self) -> Result<Admission> {
+        let environment = self.environment.clone().unwrap_or_else(Environment::capture);
+        Admission::new(&self.redaction, environment, self.is_strict)
     }
 
     /// Checks what cannot be checked by types.

@@ -4,7 +4,7 @@
 //! it, so a group of thousands is answered by one store and one broadcast. A ticket can be waited
 //! on by a thread or polled as a `Future`; dropping it changes nothing, the entry is in the queue.
 
-use super::encode::EntryId;
+use super::encode::{EntryId, Given};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::{Arc, Condvar, Mutex};
 use crate::types::{EntryIndex, Hash, UnixNanos};
@@ -183,6 +183,7 @@ pub struct Receipt {
     recorded_at: UnixNanos,
     is_durable: bool,
     is_duplicate: bool,
+    redacted: u32,
 }
 
 impl PartialEq for Receipt {
@@ -198,15 +199,17 @@ impl PartialEq for Receipt {
 impl Eq for Receipt {}
 
 impl Receipt {
-    pub(crate) fn new(entry_id: EntryId, placement: &Placement, is_durable: bool) -> Self {
+    pub(crate) fn new(given: Given, placement: &Placement, is_durable: bool) -> Self {
         Self {
-            entry_id,
+            entry_id: given.entry_id,
             id_text: OnceLock::new(),
             index: EntryIndex::new(placement.index),
             entry_hash: placement.entry_hash,
             recorded_at: UnixNanos(placement.recorded_at),
             is_durable,
             is_duplicate: placement.is_duplicate,
+            // Of what was there before, nothing was taken now.
+            redacted: if placement.is_duplicate { 0 } else { given.redacted },
         }
     }
 
@@ -245,6 +248,12 @@ impl Receipt {
     pub fn is_duplicate(&self) -> bool {
         self.is_duplicate
     }
+
+    /// How many things redaction took out of the entry before it was hashed.
+    #[must_use]
+    pub fn redacted(&self) -> u32 {
+        self.redacted
+    }
 }
 
 /// What a buffered append is answered with. The entry survives the process, not the machine,
@@ -258,6 +267,12 @@ impl BufferedReceipt {
     #[must_use]
     pub fn entry_id(&self) -> &str {
         self.0.entry_id()
+    }
+
+    /// How many things redaction took out of the entry before it was hashed.
+    #[must_use]
+    pub fn redacted(&self) -> u32 {
+        self.0.redacted()
     }
 
     /// The entry's position in the log, if no crash takes it back.
@@ -279,19 +294,19 @@ impl BufferedReceipt {
 pub struct Ticket {
     cell: Arc<GroupCell>,
     position: usize,
-    entry_id: EntryId,
+    given: Given,
     pid: u32,
 }
 
 impl Ticket {
-    pub(crate) fn new(cell: Arc<GroupCell>, position: usize, entry_id: EntryId, pid: u32) -> Self {
-        Self { cell, position, entry_id, pid }
+    pub(crate) fn new(cell: Arc<GroupCell>, position: usize, given: Given, pid: u32) -> Self {
+        Self { cell, position, given, pid }
     }
 
     fn receipt(&self) -> Option<Result<Receipt>> {
         let answer = self.cell.answer(self.position)?;
         Some(answer.map(|(placement, is_durable)| {
-            Receipt::new(self.entry_id.clone(), &placement, is_durable)
+            Receipt::new(self.given.clone(), &placement, is_durable)
         }))
     }
 
@@ -364,7 +379,8 @@ mod tests {
     }
 
     fn ticket(cell: &Arc<GroupCell>) -> Ticket {
-        Ticket::new(Arc::clone(cell), 0, EntryId::Text("x".into()), std::process::id())
+        let given = Given { entry_id: EntryId::Text("x".into()), redacted: 0 };
+        Ticket::new(Arc::clone(cell), 0, given, std::process::id())
     }
 
     #[test]

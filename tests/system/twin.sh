@@ -14,7 +14,7 @@ ingest() {
     local log=$1 file=$2
     shift 2
     exits 0 "$wmark" init "$log"
-    exits 0 "$wmark" -C "$log" ingest "$file" "$@"
+    exits 0 "$wmark" -C "$log" ingest "$file" --redact off "$@"
 }
 
 entries() { "$wmark" -C "$1" query --limit 0 --json; }

@@ -4,11 +4,12 @@
 //! a lock, for writing as the one writer. Invariant: reading commands never take the lock, and no
 //! command but `init` and `demo` creates a log.
 
+use crate::admission::Admission;
 use crate::args::Global;
 use crate::errors::{Answer, Failure, NO_LOG, UNDECIDED};
 use crate::output::Output;
 use std::path::Path;
-use witnessmark::{AuditLog, ErrorKind, Reader, SignedCheckpoint, View};
+use witnessmark::{AuditLog, Environment, ErrorKind, Options, Reader, SignedCheckpoint, View};
 
 /// What a command is given besides its own flags.
 #[derive(Debug)]
@@ -48,11 +49,30 @@ impl Context {
         })
     }
 
-    /// Opens the log for writing, and says what recovery had to do.
+    /// Opens the log for writing what the engine itself makes, and says what recovery had to do.
     pub(crate) fn writer(&mut self) -> Answer<AuditLog> {
         let dir = self.global.log.clone();
-        let log = AuditLog::options(&dir).create(false).open();
-        let log = log.map_err(|error| no_log(error, &dir))?;
+        self.opened(AuditLog::options(&dir))
+    }
+
+    /// As [`Context::writer`], for entries: with what is redacted, and where they come from. Without
+    /// an environment, entries get the one of this process.
+    pub(crate) fn admitting(
+        &mut self,
+        admission: &Admission,
+        environment: Option<Environment>,
+    ) -> Answer<AuditLog> {
+        let dir = self.global.log.clone();
+        let mut options = admission.apply(AuditLog::options(&dir), &dir)?;
+        if let Some(environment) = environment {
+            options = options.environment(environment);
+        }
+        self.opened(options)
+    }
+
+    fn opened(&mut self, options: Options) -> Answer<AuditLog> {
+        let dir = self.global.log.clone();
+        let log = options.create(false).open().map_err(|error| no_log(error, &dir))?;
         if let Some(recovery) = log.recovery() {
             self.out.warn(recovery);
         }

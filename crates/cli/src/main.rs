@@ -11,6 +11,7 @@
 //! question. Invariant: stdout carries data and nothing else, and the exit code carries the
 //! verdict. Not here: anything about the log's bytes; that is the library's.
 
+mod admission;
 mod anchor;
 mod args;
 mod atomic;

@@ -3,6 +3,7 @@
 //! Opens the log as its writer, so it costs an opening each time; for many entries there is
 //! `wmark ingest`.
 
+use crate::admission::Admission;
 use crate::context::Context;
 use crate::errors::{Answer, DONE, Failure};
 use crate::escape::Clean;
@@ -69,6 +70,8 @@ pub(crate) struct Args {
     /// Answer when the entry is on the disk, or when it is written
     #[arg(long, value_name = "LEVEL", default_value = "durable")]
     ack: Ack,
+    #[command(flatten)]
+    admission: Admission,
 }
 
 /// What an append waits for.
@@ -88,6 +91,7 @@ struct Document {
     entry_hash: String,
     durable: bool,
     duplicate: bool,
+    redacted: u32,
 }
 
 impl Document {
@@ -99,6 +103,7 @@ impl Document {
             entry_hash: receipt.entry_hash().to_hex(),
             durable: receipt.is_durable(),
             duplicate: receipt.is_duplicate(),
+            redacted: receipt.redacted(),
         }
     }
 
@@ -110,6 +115,7 @@ impl Document {
             entry_hash: receipt.entry_hash().to_hex(),
             durable: false,
             duplicate: false,
+            redacted: receipt.redacted(),
         }
     }
 }
@@ -165,7 +171,7 @@ fn entry_of(args: &Args) -> Answer<Entry<'_>> {
 pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
     let entry = entry_of(&args)?;
     let interrupt = Interrupt::install()?;
-    let log = context.writer()?;
+    let log = context.admitting(&args.admission, None)?;
     if interrupt.is_raised() {
         return Err(interrupt.failure(log.close()?.size.get()));
     }
@@ -177,11 +183,14 @@ pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
     if out.is_json() {
         out.json(&document)?;
     } else {
-        let Document { index, entry_id, entry_hash, durable, duplicate, .. } = &document;
+        let Document { index, entry_id, entry_hash, durable, duplicate, redacted, .. } = &document;
         let level = if *durable { "durable" } else { "buffered" };
         let again = if *duplicate { " (in the log already)" } else { "" };
         let id = Clean::text(entry_id);
         out.line(format_args!("{index} {id} sha256:{entry_hash} {level}{again}"))?;
+        if *redacted > 0 {
+            out.say(format_args!("{redacted} taken out by redaction"));
+        }
     }
     out.flush()?;
     log.close()?;

@@ -8,6 +8,7 @@
 //! Decoding, order and resuming are the library's. Invariant: a quarantined record is synced before
 //! anything behind it is appended, and an acknowledgement is printed only for a durable entry.
 
+use crate::admission::Admission;
 use crate::context::Context;
 use crate::errors::{Answer, DONE, Failure, NEGATIVE, UNDECIDED};
 use crate::escape::Clean;
@@ -16,6 +17,7 @@ use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::progress::{Progress, Unit};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -23,7 +25,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use witnessmark::import::{End, Ingest, Ingested, Listener, Mapping, Reject, Rejected, Summary};
-use witnessmark::{Error, ErrorKind, Receipt};
+use witnessmark::redact::Redactor;
+use witnessmark::{Environment, Error, ErrorKind, Receipt};
 
 /// Append the records of a file or of standard input
 #[derive(clap::Args, Debug)]
@@ -33,7 +36,8 @@ Examples:
   my-agent | wmark ingest --ack
   wmark ingest events.jsonl --resume
   wmark ingest trail.json --map agent_did=agent_id,action=decision,resource=tool \\
-      --default action=audit")]
+      --default action=audit
+  wmark ingest events.jsonl --redact hmac --redact-key-file ~/.wmark-redact.key")]
 pub(crate) struct Args {
     /// JSON Lines or one JSON array; - or nothing for standard input
     #[arg(value_name = "FILE")]
@@ -53,6 +57,8 @@ pub(crate) struct Args {
     /// Values for fields that a record does not have; repeatable
     #[arg(long = "default", value_name = "FIELD=VALUE,...")]
     defaults: Vec<String>,
+    #[command(flatten)]
+    admission: Admission,
 }
 
 #[derive(Serialize)]
@@ -65,6 +71,7 @@ struct AckLine<'a> {
     durable: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     duplicate: bool,
+    redacted: u32,
 }
 
 #[derive(Serialize)]
@@ -95,6 +102,8 @@ struct SummaryLine {
     accepted: u64,
     rejected: u64,
     duplicates: u64,
+    /// Entries from which something was taken out.
+    redacted: u64,
     durable_through: Option<u64>,
     /// The line behind which reading went on, with `--resume`.
     resumed_after_line: Option<u64>,
@@ -107,10 +116,11 @@ struct SummaryLine {
 struct Quarantine {
     file: File,
     path: PathBuf,
+    redactor: Redactor,
 }
 
 impl Quarantine {
-    fn open(path: &Path) -> Answer<Self> {
+    fn open(path: &Path, redactor: Redactor) -> Answer<Self> {
         let failed =
             |error: std::io::Error| Failure::io(&error, format_args!("open {}", path.display()));
         let file = File::options().create(true).append(true).mode(0o600).open(path);
@@ -120,20 +130,23 @@ impl Quarantine {
         if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
             file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
         }
-        Ok(Self { file, path: path.to_owned() })
+        Ok(Self { file, path: path.to_owned(), redactor })
     }
 
     fn keep(&mut self, rejected: &[Rejected<'_>]) -> std::io::Result<()> {
         let mut lines = Vec::new();
         for one in rejected {
-            let text = std::str::from_utf8(one.bytes).ok();
+            // Bytes that are no text are kept as they are, unless a secret stands around them.
+            let text = String::from_utf8_lossy(one.bytes);
+            let redacted = self.redactor.text(&text);
+            let is_text = matches!(text, Cow::Borrowed(_)) || redacted != text;
             let line = QuarantineLine {
                 line: one.reject.line,
                 offset: one.offset,
                 kind: one.reject.kind.as_str(),
                 message: &one.reject.message,
-                hex: text.is_none().then(|| witnessmark::types::hex(one.bytes)),
-                text: text.filter(|text| !text.is_empty()),
+                hex: (!is_text).then(|| witnessmark::types::hex(one.bytes)),
+                text: Some(&*redacted).filter(|text| is_text && !text.is_empty()),
             };
             serde_json::to_writer(&mut lines, &line)?;
             lines.push(b'\n');
@@ -183,6 +196,7 @@ impl Listener for Teller<'_> {
             entry_hash: receipt.entry_hash().to_hex(),
             durable: receipt.is_durable(),
             duplicate: receipt.is_duplicate(),
+            redacted: receipt.redacted(),
         };
         let told = self.out.json(&ack);
         self.told(told)
@@ -249,8 +263,11 @@ pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
     let mapping = mapping_of(&args)?;
     let input = open(&args)?;
     let interrupt = Interrupt::install()?;
-    let log = context.writer()?;
-    let quarantine = args.quarantine.as_deref().map(Quarantine::open).transpose()?;
+    // Records tell of their own surroundings; those of this process are not theirs.
+    let log = context.admitting(&args.admission, Some(Environment::none()))?;
+    let redactor = log.redactor().clone();
+    let open = |path: &Path| Quarantine::open(path, redactor.clone());
+    let quarantine = args.quarantine.as_deref().map(open).transpose()?;
     let mut ingest = Ingest::new(&mapping).keep_rejects(quarantine.is_some()).resume(args.resume);
     let progress = Progress::new(&context.global, "ingesting", None, Unit::Entries);
     let mut teller =
@@ -290,6 +307,7 @@ fn summarise(args: &Args, ingested: &Ingested, elapsed: Duration, out: &mut Outp
             accepted: summary.accepted,
             rejected: summary.rejected,
             duplicates: summary.duplicates,
+            redacted: summary.redacted,
             durable_through: through,
             resumed_after_line: resumed,
             bytes: summary.bytes,
@@ -309,6 +327,9 @@ fn summarise(args: &Args, ingested: &Ingested, elapsed: Duration, out: &mut Outp
     let mut text = format!("{} accepted", summary.accepted);
     if summary.duplicates > 0 {
         text += &format!(", {} in the log already", summary.duplicates);
+    }
+    if summary.redacted > 0 {
+        text += &format!(", {} redacted", summary.redacted);
     }
     if summary.rejected > 0 {
         text += &format!(", {} rejected", summary.rejected);

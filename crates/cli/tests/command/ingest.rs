@@ -175,3 +175,74 @@ fn a_slow_producer_is_answered_line_by_line() {
     assert_eq!(finished(child.wait_with_output().unwrap()).code, 1);
     drop(input);
 }
+
+#[test]
+fn secrets_reach_no_file_in_any_mode() {
+    const KEY: &str = "0123456789abcdef0123456789abcdef\n";
+    const SECRETS: [&str; 4] =
+        ["hunter2-77", "ghp_0123456789abcdefghijABCDEFGHIJ012345", "s3cr3t-pw", "tok-secret-4242"];
+    let fields = "\"event_type\":\"t\",\"agent_did\":\"did:a\",\"action\":\"allow\"";
+    let good = format!(
+        "{{{fields},\"resource\":\"https://kim:{}@db.example/x\",\"data\":{{\"Pass\\u0077ord\":\"{}\",\
+         \"note\":\"use \\u0067{} now\",\"n\":1.50}}}}\n",
+        SECRETS[2],
+        SECRETS[0],
+        &SECRETS[1][1..]
+    );
+    let bad =
+        format!("{{\"api_token\":\"{}\",\"event_type\":1}}\nnot json {}\n", SECRETS[3], SECRETS[1]);
+    let broken = [b"{\"password\":\"\xff".as_slice(), SECRETS[0].as_bytes(), b"\"}\n"].concat();
+    let input = [good.as_bytes(), bad.as_bytes(), &broken].concat();
+    for mode in ["mask", "drop", "hmac", "off"] {
+        let rig = empty_log();
+        rig.write("key", KEY);
+        std::fs::set_permissions(rig.path("key"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        let key = rig.path("key");
+        let mut flags = vec!["--quarantine", "bad", "--json", "--redact", mode];
+        if mode == "hmac" {
+            flags.extend(["--redact-key-file", key.to_str().unwrap()]);
+        }
+        let summary = rig.ingest(&input, &flags).exits(0).document();
+        assert_eq!((&summary["accepted"], &summary["rejected"]), (&1.into(), &3.into()), "{mode}");
+        assert_eq!(summary["redacted"], u64::from(mode != "off"), "{mode}");
+        let mut written = std::fs::read(rig.path("bad")).unwrap();
+        for file in std::fs::read_dir(rig.path("log")).unwrap() {
+            written.extend(std::fs::read(file.unwrap().path()).unwrap());
+        }
+        for secret in SECRETS {
+            let is_there = written.windows(secret.len()).any(|text| text == secret.as_bytes());
+            assert_eq!(is_there, mode == "off", "{mode}: {secret}");
+        }
+        assert_eq!(rig.entries()[0]["data"]["n"], 1.5);
+        rig.run(&["verify", "log"]).exits(0);
+    }
+}
+
+#[test]
+fn a_redaction_key_is_looked_after_and_rules_are_read() {
+    let rig = empty_log();
+    rig.write("key", "0123456789abcdef");
+    std::fs::set_permissions(rig.path("key"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let key = rig.path("key").to_str().unwrap().to_owned();
+    let hmac = ["--redact", "hmac", "--redact-key-file", &key];
+    rig.ingest(line(1).as_bytes(), &hmac).exits(12);
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    rig.ingest(line(1).as_bytes(), &hmac).exits(0);
+    rig.ingest(line(1).as_bytes(), &["--redact", "hmac"]).exits(12);
+    std::fs::copy(&key, rig.path("log/key")).unwrap();
+    let inside = rig.path("log/key").to_str().unwrap().to_owned();
+    rig.ingest(line(1).as_bytes(), &["--redact", "hmac", "--redact-key-file", &inside]).exits(12);
+    std::fs::remove_file(&inside).unwrap();
+    rig.write("rules.toml", "[allow]\nkeys=['password']\n[[rule]]\nid='n'\nkey='employee_no'\n");
+    let fields = "\"event_type\":\"t\",\"agent_did\":\"did:a\",\"action\":\"allow\"";
+    let record = format!("{{{fields},\"data\":{{\"employeeNo\":7,\"password\":\"x\"}}}}\n");
+    let rules = rig.path("rules.toml").to_str().unwrap().to_owned();
+    rig.ingest(record.as_bytes(), &["--redact-rules", &rules]).exits(0);
+    let entry = rig.entries().pop().unwrap();
+    assert_eq!(entry["data"]["employeeNo"], "[redacted:n]");
+    assert_eq!(entry["data"]["password"], "x");
+    assert_eq!(entry["redactions"][0]["path"], "/data/employeeNo");
+    rig.write("rules.toml", "[allow]\nnames=['password']\n");
+    rig.ingest(record.as_bytes(), &["--redact-rules", &rules]).exits(2);
+    rig.ingest(record.as_bytes(), &["--strict"]).exits(1);
+}
