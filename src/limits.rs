@@ -122,8 +122,16 @@ pub const IMPORT_POSITION_RESERVE: usize = 4 << 10;
 /// Longest file name in a reading position, as JSON text; a longer one is told by its digest.
 pub const IMPORT_FILE_NAME_BYTES_MAX: usize = 3 << 10;
 
+/// Bytes of entries that an export holds at once, one entry more or less.
+pub const EXPORT_BATCH_BYTES: usize = 4 << 20;
+/// Most entries that an export holds at once.
+pub const EXPORT_BATCH_ENTRIES: usize = 4096;
+/// Longest line of a verifiable export: a payload twice, escaped, its fields in text and in hex.
+pub const EXPORT_LINE_BYTES_MAX: usize = 8 * PAYLOAD_BYTES_MAX;
 /// Longest line of a file of the reference implementation that is read.
 pub const AGT_LINE_BYTES_MAX: usize = INGEST_LINE_BYTES_MAX;
+/// Longest document of the reference's `export()` that is read; it holds at most 10,000 entries.
+pub const AGT_DOCUMENT_BYTES_MAX: usize = 256 << 20;
 /// Deepest nesting in such a line; the reference's reader stops there as well.
 pub const AGT_JSON_DEPTH_MAX: usize = 201;
 /// Most digits of an integer in such a line; Python stops there as well.

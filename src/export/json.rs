@@ -4,7 +4,7 @@ use crate::entry::Field;
 use crate::format::frame::Form;
 use crate::format::meta::Records;
 use crate::format::stored::StoredEntry;
-use crate::types::{EventTime, hex};
+use crate::types::{EventTime, Hash, hex};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -25,35 +25,40 @@ const LEADING: [Field; 11] = [
 ];
 
 /// A JSON object under construction.
-struct Object(String);
+pub(super) struct Object(String);
 
 impl Object {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(String::with_capacity(1024))
     }
 
-    fn key(&mut self, key: &str) -> &mut String {
+    pub(super) fn key(&mut self, key: &str) -> &mut String {
         self.0.push(if self.0.is_empty() { '{' } else { ',' });
         let _ = write!(self.0, "\"{key}\":");
         &mut self.0
     }
 
-    fn text(&mut self, key: &str, value: &str) {
+    pub(super) fn text(&mut self, key: &str, value: &str) {
         let quoted = serde_json::Value::from(value).to_string();
         self.key(key).push_str(&quoted);
     }
 
-    fn number(&mut self, key: &str, value: impl std::fmt::Display) {
+    pub(super) fn number(&mut self, key: &str, value: impl std::fmt::Display) {
         let _ = write!(self.key(key), "{value}");
     }
 
     /// JSON as it was given. What is no JSON (a log that was tampered with) becomes a text under
     /// another key: the reader of the line must not be fooled about where the value ends.
-    fn json(&mut self, key: &str, value: &str) {
+    pub(super) fn json(&mut self, key: &str, value: &str) {
         match serde_json::from_str::<&RawValue>(value) {
             Ok(_) => self.key(key).push_str(&one_line(value)),
             Err(_) => self.text(&format!("{key}_text"), value),
         }
+    }
+
+    pub(super) fn hashes(&mut self, key: &str, hashes: &[Hash]) {
+        let texts: Vec<String> = hashes.iter().map(|hash| format!("\"{hash}\"")).collect();
+        self.key(key).extend(["[", &texts.join(","), "]"]);
     }
 
     /// An instant in UTC; the offset it was given with stands beside it unless it was UTC.
@@ -67,7 +72,15 @@ impl Object {
         }
     }
 
-    fn finish(mut self) -> String {
+    /// The text so far, for an object that is written in pieces.
+    pub(super) fn unfinished(self) -> String {
+        self.0
+    }
+
+    pub(super) fn finish(mut self) -> String {
+        if self.0.is_empty() {
+            self.0.push('{');
+        }
         self.0.push('}');
         self.0
     }
@@ -160,6 +173,12 @@ pub fn entry_json(entry: &StoredEntry) -> String {
 /// docs/FORMAT.md, section 3.
 #[must_use]
 pub fn verifiable_json(entry: &StoredEntry) -> String {
+    verifiable(entry, &[])
+}
+
+/// As [`verifiable_json`], with the roots of what stands in the tree between the entry before and
+/// this one; see `slice`.
+pub(super) fn verifiable(entry: &StoredEntry, before: &[Hash]) -> String {
     let mut object = entry_object(entry);
     object.text("header", &hex(&entry.header()));
     if entry.form() != Form::BodyErased {
@@ -182,6 +201,9 @@ pub fn verifiable_json(entry: &StoredEntry) -> String {
     if !inner.0.is_empty() {
         let inner = inner.finish();
         object.key("salts").push_str(&inner);
+    }
+    if !before.is_empty() {
+        object.hashes("before", before);
     }
     object.finish()
 }

@@ -12,6 +12,7 @@
 //! Files are not opened here, and nothing is printed: whoever calls brings a reader and a listener.
 
 mod decode;
+mod foreign;
 mod ingest;
 mod mapping;
 mod position;
@@ -22,6 +23,7 @@ mod split;
 mod time;
 
 pub use decode::decode_line;
+pub use foreign::{Foreign, ForeignChain, ForeignKind};
 pub use ingest::{End, Ingest, Ingested, Listener, Rejected, Summary};
 pub use mapping::Mapping;
 pub use position::Position;

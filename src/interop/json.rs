@@ -59,6 +59,37 @@ impl Canonical {
         &self.0
     }
 
+    /// The value of a member; `None` when there is none, or this is no object.
+    #[must_use]
+    pub fn member(&self, key: &str) -> Option<Self> {
+        let members = Members::parse(&self.0).ok()?;
+        members.get(key).map(|value| Self(value.to_owned()))
+    }
+
+    /// The texts of an array's elements; `None` when this is no array.
+    #[must_use]
+    pub fn elements(&self) -> Option<Vec<String>> {
+        let mut reader = Reader::new(&self.0);
+        if !reader.take(b'[') {
+            return None;
+        }
+        let mut elements = Vec::new();
+        while !reader.take(b']') {
+            reader.take(b',');
+            reader.out.clear();
+            reader.value(1).ok()?;
+            elements.push(reader.out.clone());
+            reader.space();
+        }
+        Some(elements)
+    }
+
+    /// The text of a string; `None` when this is none.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        text_of(&self.0)
+    }
+
     /// Whether it is an object.
     #[must_use]
     pub fn is_object(&self) -> bool {

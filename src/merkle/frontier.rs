@@ -89,6 +89,30 @@ impl Frontier {
         self.size += leaves.len() as u64;
     }
 
+    /// Appends a perfect subtree of `2^level` leaves of which only the root is known.
+    ///
+    /// # Errors
+    /// [`ErrorKind::OutOfRange`] when no perfect subtree of that level begins here, or the tree would
+    /// grow beyond 2^63 - 1.
+    pub fn push_perfect(&mut self, level: u8, root: Hash) -> Result<()> {
+        let len = 1u64.checked_shl(u32::from(level)).unwrap_or(0);
+        let size = self.size.checked_add(len).filter(|size| *size <= TREE_SIZE_MAX);
+        let (Some(size), true) = (size, len > 0 && self.size.is_multiple_of(len.max(1))) else {
+            return Err(Error::new(ErrorKind::OutOfRange, "no subtree of this level begins here")
+                .expected(format_args!("one that fits behind {} leaves", self.size), level));
+        };
+        let mut hash = root;
+        let mut index = self.size >> level;
+        while index & 1 == 1 {
+            let Some(left) = self.hashes.pop() else { break };
+            hash = hash::node(&left, &hash);
+            index >>= 1;
+        }
+        self.hashes.push(hash);
+        self.size = size;
+        Ok(())
+    }
+
     /// Leaves so far.
     #[must_use]
     pub fn size(&self) -> TreeSize {
@@ -165,5 +189,26 @@ mod tests {
             assert_eq!(stored.root(), whole.root());
         }
         assert!(Frontier::from_parts(TreeSize::new(3), vec![Hash::ZERO]).is_err());
+    }
+
+    #[test]
+    fn subtrees_stand_in_for_their_leaves_where_they_fit() {
+        let leaf = |i: u64| hash::leaf(&i.to_le_bytes());
+        let grown = |range: std::ops::Range<u64>| {
+            let mut frontier = Frontier::new();
+            range.for_each(|i| frontier.push(leaf(i), |_, _| {}));
+            frontier
+        };
+        let mut with = grown(0..4);
+        with.push_perfect(1, grown(4..6).root()).unwrap();
+        with.push(leaf(6), |_, _| {});
+        assert_eq!((with.root(), with.size()), (grown(0..7).root(), TreeSize::new(7)));
+        assert!(with.push_perfect(1, Hash::ZERO).is_err());
+        assert!(
+            with.push_perfect(63, Hash::ZERO).is_err()
+                && with.push_perfect(200, Hash::ZERO).is_err()
+        );
+        with.push_perfect(0, leaf(7)).unwrap();
+        assert_eq!(with, grown(0..8));
     }
 }

@@ -21,6 +21,13 @@ pub(crate) struct AtomicFile {
     force: bool,
 }
 
+/// Where the proofs of an export lie that has no room for them.
+pub(crate) fn proofs_beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".proof.jsonl");
+    PathBuf::from(name)
+}
+
 fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

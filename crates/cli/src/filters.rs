@@ -79,6 +79,33 @@ impl Filters {
     }
 }
 
+impl Filters {
+    /// The filters as `name=value`, for whoever reads later what was asked for.
+    pub(crate) fn in_words(&self) -> Vec<String> {
+        let texts = [
+            ("agent", &self.agent),
+            ("type", &self.event_type),
+            ("outcome", &self.outcome),
+            ("action", &self.action),
+            ("trace", &self.trace),
+            ("session", &self.session),
+            ("target", &self.target),
+            ("resource", &self.resource),
+            ("resource-prefix", &self.resource_prefix),
+            ("since", &self.since),
+            ("until", &self.until),
+        ];
+        let mut words: Vec<String> = texts
+            .into_iter()
+            .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={value}")))
+            .collect();
+        if self.system {
+            words.push("system".to_owned());
+        }
+        words
+    }
+}
+
 /// A field that can be counted by.
 pub(crate) fn parse_key(text: &str) -> Result<Key, String> {
     Key::from_name(text).ok_or_else(|| {

@@ -23,6 +23,7 @@ mod escape;
 mod files;
 mod filters;
 mod governance;
+mod hmac_key;
 mod input;
 mod interrupt;
 mod keys;

@@ -15,6 +15,7 @@ mod demo;
 mod doctor;
 mod export;
 mod get;
+mod import;
 mod ingest;
 mod init;
 mod integrity;
@@ -32,6 +33,7 @@ mod sink;
 mod stats;
 mod tail;
 mod verify;
+mod verify_export;
 mod verify_proof;
 mod version;
 
@@ -62,6 +64,7 @@ commands! {
     Keygen => keygen,
     Append => append,
     Ingest => ingest,
+    Import => import,
     Query => query,
     Get => get,
     Tail => tail,
@@ -79,6 +82,7 @@ commands! {
     Sink => sink,
     Compliance => compliance,
     Integrity => integrity,
+    VerifyExport => verify_export,
     Repair => repair,
     Doctor => doctor,
     Bench => bench,

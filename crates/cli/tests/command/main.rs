@@ -10,6 +10,8 @@ mod auditing;
 mod checkpoints;
 mod codes;
 mod compliance;
+mod export;
+mod import;
 mod ingest;
 mod manual;
 mod proofs;

@@ -54,6 +54,7 @@ fn the_keys_of_every_document_are_on_the_page() {
     rig.on_log(&["checkpoint", "--key-file", "k.key", "-o", "c.note"]).exits(0);
     let key = rig.on_log(&["keygen", "--out", "other.key"]).exits(0).out;
     rig.on_log(&["checkpoint", "--key-file", "other.key", "-o", "d.note"]).exits(0);
+    rig.on_log(&["export", "--format", "json", "-o", "e.json"]).exits(0);
     for args in [
         &["init", "other"][..],
         &["append", "--type", "t", "--agent", "a"],
@@ -72,6 +73,7 @@ fn the_keys_of_every_document_are_on_the_page() {
         &["verify-proof", "p.json", "--root", root.trim()],
         &["verify"],
         &["export", "-o", "e.jsonl"],
+        &["verify-export", "e.json"],
         &["report"],
         &["demo", "--entries", "600", "--dir", "d"],
         &["version"],

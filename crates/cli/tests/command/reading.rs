@@ -151,7 +151,9 @@ fn an_export_is_complete_and_lands_whole_in_its_file() {
     let document = rig.on_log(&args).exits(0).document();
     assert_eq!((&document["entries"], &document["size"]), (&1.into(), &3.into()));
     let text = std::fs::read_to_string(rig.path("all.jsonl")).unwrap();
-    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "head, entry, end: {text}");
+    let line: serde_json::Value = serde_json::from_str(lines[1]).unwrap();
     for key in ["header", "meta", "data_text", "salts"] {
         assert!(line.get(key).is_some(), "{key} is missing in {line}");
     }
