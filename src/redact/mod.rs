@@ -33,4 +33,6 @@ pub use redactor::Redactor;
 pub(crate) use redactor::Screened;
 
 #[cfg(test)]
+mod ordinary;
+#[cfg(test)]
 mod tests;
