@@ -48,6 +48,7 @@ pub struct Request<'a> {
     checkpoint: Option<VerifiedCheckpoint>,
     coverage: Coverage,
     supply_chain: SupplyChain,
+    unreadable: Vec<String>,
 }
 
 impl<'a> Request<'a> {
@@ -65,6 +66,7 @@ impl<'a> Request<'a> {
             checkpoint: None,
             coverage: Coverage::default(),
             supply_chain: SupplyChain::default(),
+            unreadable: Vec::new(),
         };
         request.days(30)
     }
@@ -110,6 +112,12 @@ impl<'a> Request<'a> {
     /// How the deployment's files compare with their manifest.
     pub fn supply_chain(mut self, supply_chain: SupplyChain) -> Self {
         self.supply_chain = supply_chain;
+        self
+    }
+
+    /// Something that the caller could not find out, and why: named among what is not proven.
+    pub fn unreadable(mut self, what: impl Into<String>) -> Self {
+        self.unreadable.push(what.into());
         self
     }
 
@@ -169,7 +177,7 @@ impl<'a> Request<'a> {
     }
 
     fn audit_trail(&self, days: &[Slice]) -> AuditTrail {
-        let mut unreadable = Vec::new();
+        let mut unreadable = self.unreadable.clone();
         let counted = count_period(self.view, &self.period, days, self.agents_max);
         let (figures, total_entries) = match counted {
             Ok(figures) => {

@@ -7,18 +7,20 @@ use crate::compliance::Attestation;
 use crate::integrity;
 use crate::sign::{SignedCheckpoint, VerifierKey};
 use crate::view::View;
+use std::collections::BTreeSet;
 
 impl From<&Attestation> for Coverage {
     fn from(attestation: &Attestation) -> Self {
         let control = |control: &crate::compliance::ControlResult| {
             let telling = control.checks.iter().filter(|check| check.state == control.state);
             let entries = telling.flat_map(|check| &check.entries).map(|shown| shown.index);
+            let entries: BTreeSet<u64> = entries.collect();
             Control {
                 id: control.id.clone(),
                 title: control.name.clone(),
                 state: control.state.as_str().to_owned(),
                 reasons: control.reasons().map(str::to_owned).collect(),
-                entries: entries.collect(),
+                entries: entries.into_iter().collect(),
             }
         };
         Self {

@@ -61,7 +61,28 @@ PYTHON
 exits 0 "$wmark" init "$scratch/log" --origin acme.example/agents
 exits 0 "$wmark" -C "$scratch/log" ingest "$scratch/month.jsonl"
 report=$photos/report.html
-exits 0 "$wmark" -C "$scratch/log" report --format html -o "$report" --force --list 20
+cd "$scratch"
+mkdir bin && printf 'the released agent\n' >bin/agent
+exits 0 "$wmark" integrity generate --root bin -o integrity.json
+"$wmark" keygen --name acme.example/agents --out log.key >log.pub 2>/dev/null
+exits 0 "$wmark" -C log checkpoint --key-file log.key --out note
+exits 0 "$wmark" -C log append --type tool_invocation --agent did:web:sales.acme.example
+cat >deployment.toml <<'TOML'
+schema = "wmark.deployment/1"
+name = "acme-agents"
+[policy]
+default_action = "deny"
+rules = [{ id = "no-bulk-export" }]
+[[tools]]
+name = "crm"
+resources = ["/crm/"]
+[[identities]]
+did = "did:web:sales.acme.example"
+[integrity]
+manifest = "integrity.json"
+TOML
+exits 0 "$wmark" -C log report --format html -o "$report" --force --list 20 \
+    --deployment deployment.toml --key log.pub
 
 browse() {
     timeout 60 "$chromium" --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
@@ -82,8 +103,11 @@ frame.onload = () => {
     const page = frame.contentDocument;
     const wide = [...page.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > $1 + 0.5
         && !e.closest(".skip") && getComputedStyle(e).position !== "absolute");
+    const cells = [...page.querySelectorAll("td, tbody th, p, li")].map(e => [e, e.getBoundingClientRect()]);
+    const squeezed = cells.filter(([e, box]) => box.width > 1 && box.height > 120 && box.height > 3 * box.width);
     document.body.dataset.result = JSON.stringify({width: page.documentElement.scrollWidth,
         height: page.documentElement.scrollHeight, title: page.title, scripts: page.scripts.length,
+        squeezed: squeezed.slice(0, 3).map(([e]) => e.outerHTML.slice(0, 120)),
         wide: wide.slice(0, 3).map(e => e.outerHTML.slice(0, 120))});
 };
 </script>
@@ -115,6 +139,7 @@ PYTHON
     ) || fail "the browser measured nothing: $(tail -n 3 "$scratch/browser.err")"
     same "scroll width in a window of $width" "$(field width <<<"$measured")" "$width"
     same "elements beyond the right edge at $width" "$(field wide <<<"$measured")" "[]"
+    same "squeezed cells at $width" "$(field squeezed <<<"$measured")" "[]"
     same "scripts on the page at $width" "$(field scripts <<<"$measured")" 0
     [[ $(field title <<<"$measured") == "Audit report: acme.example/agents"* ]] || fail "the title: $measured"
     height=$(field height <<<"$measured")

@@ -64,6 +64,11 @@ impl Evidence {
         Ok((Deployment::load(path)?, beside.unwrap_or(Path::new(".")).to_owned()))
     }
 
+    /// The checkpoint that was given.
+    pub(crate) fn checkpoint_file(&self) -> Option<&Path> {
+        self.checkpoint.as_deref()
+    }
+
     /// Whether the given checkpoint is signed by the declared key, and holds for this log.
     fn checkpoint(
         &self,

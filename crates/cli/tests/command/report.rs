@@ -98,3 +98,42 @@ fn a_log_that_was_altered_gets_a_report_that_says_so() {
     assert!(page.contains("The log has been altered or damaged"));
     rig.run(&["-C", "nothing", "report"]).exits(10);
 }
+
+#[test]
+fn controls_software_and_checkpoint_are_shown_when_they_are_given_and_not_before() {
+    let rig = Rig::small();
+    let part = |args: &[&str], pointer: &str| {
+        let report = rig.on_log(&[&["report", "--json"], args].concat()).exits(0).document();
+        report.pointer(pointer).unwrap().clone()
+    };
+    // The controls are judged by the log alone, too; then what nobody declared is not met.
+    assert_eq!(part(&[], "/owasp_asi_2026/controls_total"), 10);
+    assert_eq!(part(&[], "/owasp_asi_2026/passed"), false);
+    assert!(part(&[], "/supply_chain_integrity/passed").is_null());
+    std::fs::create_dir(rig.path("bin")).unwrap();
+    std::fs::write(rig.path("bin/agent"), "released").unwrap();
+    rig.run(&["integrity", "generate", "--root", "bin", "-o", "integrity.json"]).exits(0);
+    let given = ["--manifest", "integrity.json"];
+    assert_eq!(part(&given, "/supply_chain_integrity/passed"), true);
+    std::fs::write(rig.path("bin/agent"), "another").unwrap();
+    assert_eq!(part(&given, "/supply_chain_integrity/passed"), false);
+    assert!(part(&given, "/supply_chain_integrity/problems/0").to_string().contains("agent"));
+    rig.on_log(&["report", "--manifest", "nowhere.json"]).exits(3);
+    rig.on_log(&["report", "--deployment", "nowhere.toml"]).exits(3);
+
+    let out = ["--name", "test.example/log", "--out", "log.key"];
+    let public = rig.run(&[&["keygen"], &out[..]].concat()).exits(0).out;
+    let public = public.trim();
+    rig.on_log(&["checkpoint", "--key-file", "log.key", "--out", "note"]).exits(0);
+    rig.on_log(&["append", "--type", "t", "--agent", "a"]).exits(0);
+    assert!(part(&[], "/checkpoint").is_null(), "no key, no claim");
+    for args in [&["--key", public][..], &["--key", public, "--checkpoint", "note"]] {
+        let checkpoint = part(args, "/checkpoint");
+        assert_eq!((&checkpoint["valid"], &checkpoint["size"]), (&true.into(), &3.into()));
+        assert_eq!(checkpoint["entries_after"], 1, "{checkpoint}");
+    }
+    rig.run(&["init", "other", "--origin", "test.example/log"]).exits(0);
+    let args = ["-C", "other", "report", "--json", "--key", public, "--checkpoint", "note"];
+    let other = rig.run(&args).document();
+    assert_eq!(other["checkpoint"]["valid"], false, "{}", other["checkpoint"]);
+}
