@@ -220,7 +220,8 @@ impl Driver {
             None if self.check_fork().is_err() => return,
             None => self.bell.lock(),
         };
-        if !bell.work {
+        // Once a group: a forked child must not touch what its parent's threads wait for.
+        if !bell.work && self.check_fork().is_ok() {
             bell.work = true;
             self.is_dozing.store(false, Ordering::SeqCst);
             self.rung.notify_one();
