@@ -4,7 +4,7 @@ use super::{Ran, Rig, finished};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 const FLEET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/fleet_small.jsonl");
 
@@ -245,4 +245,33 @@ fn a_redaction_key_is_looked_after_and_rules_are_read() {
     rig.write("rules.toml", "[allow]\nnames=['password']\n");
     rig.ingest(record.as_bytes(), &["--redact-rules", &rules]).exits(2);
     rig.ingest(record.as_bytes(), &["--strict"]).exits(1);
+}
+
+/// SIGINT between two lines: nothing that was acknowledged is lost, and the message says so much.
+#[test]
+fn an_interrupt_ends_with_130_and_names_what_is_durable() {
+    let rig = empty_log();
+    let mut command = rig.command(&["-C", "log", "ingest", "--ack"]);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (mut input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut output = BufReader::new(output);
+    for number in 0..3 {
+        input.write_all(line(number).as_bytes()).unwrap();
+        let mut text = String::new();
+        output.read_line(&mut text).unwrap();
+        assert!(text.contains("\"type\":\"ack\""), "{text}");
+    }
+    let kill = format!("kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    // The input stays open: it is the signal that ends the command.
+    let mut rest = String::new();
+    output.read_line(&mut rest).unwrap();
+    assert!(rest.contains("\"complete\":false") && rest.contains("\"accepted\":3"), "{rest}");
+    let ran = finished(child.wait_with_output().unwrap()).exits(130);
+    assert!(ran.err.contains("interrupted; entries through index 2 are durable"), "{}", ran.err);
+    drop(input);
+    let kept: Vec<_> = rig.entries().iter().map(|entry| entry["data"]["n"].clone()).collect();
+    assert_eq!(kept, (0..3).map(|n| Value::from(f64::from(n))).collect::<Vec<_>>());
+    rig.run(&["verify", "log"]).exits(0);
 }
