@@ -15,6 +15,12 @@ pub(crate) fn entry<'a>(act: &Act<'a>) -> Entry<'a> {
 /// A new log with this many entries, closed again.
 pub(crate) fn filled(dir: &Path, entries: u64) -> TreeHead {
     let log = AuditLog::open(dir).expect("a new log");
+    append(&log, entries);
+    log.close().expect("closed")
+}
+
+/// Appends this many entries.
+pub(crate) fn append(log: &AuditLog, entries: u64) {
     let load = Load { threads: 2, entries, size: SIZE, window: 4096, seed: 1 };
     let submitted = pipelined::<_, Error>(
         &load,
@@ -22,5 +28,4 @@ pub(crate) fn filled(dir: &Path, entries: u64) -> TreeHead {
         |ticket| ticket.wait().map(drop),
     );
     assert_eq!(submitted.expect("appended").entries, entries);
-    log.close().expect("closed")
 }

@@ -6,6 +6,7 @@ use super::row::Row;
 use crate::errors::{Answer, Failure};
 use std::path::Path;
 use std::time::Instant;
+use witnessmark::storage::FsStorage;
 use witnessmark::{
     AuditLog, EntryIndex, Error, ErrorKind, Key, Query, TreeHead, TreeSize, Verdict, VerifyOptions,
     View, verify,
@@ -135,4 +136,74 @@ pub(super) fn audits(args: &Args, room: &Path) -> Answer<Vec<Row>> {
         rows.push(Row::new("verify", head.size.get(), elapsed, &latencies));
     }
     Ok(rows)
+}
+
+/// Opening for writing and the first durable append, after a close and after a kill.
+pub(super) fn opens(args: &Args, room: &Path) -> Answer<Vec<Row>> {
+    let path = room.join("log");
+    fill(args, &path)?;
+    let mut rows = Vec::new();
+    for round in 0..args.rounds {
+        rows.push(open_and_append("open after a close", &path)?);
+        let killed = room.join(format!("killed-{round}"));
+        let log = AuditLog::open(&path)?;
+        // Half a segment more or less from round to round: the last one is what is scanned.
+        on_engine(&log, &Load { entries: FILL_MORE, window: FILL_WINDOW, ..load(args, round) })?;
+        let failed = |error| Failure::io(&error, "copy the log as a kill leaves it");
+        as_killed(&path, &killed).map_err(failed)?;
+        log.close()?;
+        rows.push(open_and_append("open after a kill", &killed)?);
+        std::fs::remove_dir_all(&killed).map_err(failed)?;
+    }
+    Ok(rows)
+}
+
+/// Entries appended before each kill.
+const FILL_MORE: u64 = 50_000;
+
+fn open_and_append(name: &'static str, path: &Path) -> Answer<Row> {
+    let mut workload = Workload::new(1, 450);
+    let log = timed_with(name, || {
+        let log = AuditLog::open(path)?;
+        let receipt = log.append(super::append::entry(&workload.next_act()))?;
+        assert!(receipt.is_durable());
+        Ok(log)
+    });
+    let (row, log) = log?;
+    log.close()?;
+    Ok(row)
+}
+
+fn timed_with<T>(name: &'static str, once: impl FnOnce() -> Result<T, Error>) -> Answer<(Row, T)> {
+    let mut once = Some(once);
+    let mut result = None;
+    let row = timed(name, 1, |_| {
+        result = once.take().map(|once| once()).transpose()?;
+        Ok(())
+    })?;
+    match result {
+        Some(result) => Ok((row, result)),
+        None => Err(Failure::usage("nothing was measured")),
+    }
+}
+
+/// The files of a log that is open, as they are: what a process that is killed leaves. What is
+/// sealed never changes, so it gets a second name; the rest is copied.
+fn as_killed(log: &Path, copy: &Path) -> std::io::Result<()> {
+    FsStorage::create_dir(copy).map_err(|error| std::io::Error::other(error.to_string()))?;
+    for file in std::fs::read_dir(log)? {
+        let file = file?;
+        let (from, to) = (file.path(), copy.join(file.file_name()));
+        if from.extension().is_some_and(|end| end == "tmp" || end == "lock") {
+            continue; // removed by the next open, or not yet whole
+        }
+        let is_sealed = file.metadata()?.permissions().readonly();
+        let is_side_file = from.extension().is_some_and(|end| end == "nodes" || end == "index");
+        if is_sealed || is_side_file {
+            std::fs::hard_link(&from, &to)?;
+        } else {
+            std::fs::copy(&from, &to)?;
+        }
+    }
+    Ok(())
 }

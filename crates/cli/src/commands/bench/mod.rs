@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! parameters, raw sync latency --> append: floor and engine in turn --> rows
-//!                                  proof, query, verify: a filled log --> rows
+//!                                  proof, query, verify, open: a filled log --> rows
 //! ```
 //!
 //! Every number stands beside the least a durable hash-chained log can do in the same run, or beside
@@ -68,6 +68,8 @@ enum What {
     Query,
     /// The offline audit
     Verify,
+    /// Opening for writing, with the first durable append, after a close and after a kill
+    Open,
 }
 
 /// Syncs that are measured before anything else.
@@ -155,6 +157,7 @@ fn measure(args: &Args, room: &Path) -> Answer<Vec<Row>> {
         What::Proof => filled::proofs(args, room),
         What::Query => filled::queries(args, room),
         What::Verify => filled::audits(args, room),
+        What::Open => filled::opens(args, room),
     }
 }
 
