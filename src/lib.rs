@@ -57,3 +57,8 @@ pub use verify::{
     Cause, Finding, Progress, Report, Verdict, VerifyOptions, verify, verify_storage,
 };
 pub use view::{Reader, SegmentInfo, TreeHead, View};
+
+/// The tutorial: its blocks of Rust are compiled and run with the other examples.
+#[cfg(all(doctest, feature = "html"))]
+#[doc = include_str!("../docs/TUTORIAL.md")]
+mod tutorial {}
