@@ -8,7 +8,8 @@
 //! Nearly every payload holds no secret, so saying "no" is what has to be fast. Each literal has at
 //! least four bytes and stands in the tables with two of its windows of three, one of which begins
 //! at an even position wherever the literal lies; so half of the positions are looked at, with three
-//! loads each and no dependency between them. Invariant: a text that holds a literal never passes.
+//! loads each and no dependency between them. A filter of all windows keeps most of what the buckets
+//! throw together from being compared. Invariant: a text that holds a literal never passes.
 //!
 //! In literals `<d>` is a digit, `<h>` a lower-case hex digit, `<?>` any byte, and a leading `<b>`
 //! asks for something other than a letter or digit before it.
@@ -39,6 +40,18 @@ pub(super) struct Sieve {
     tables: Box<[[u64; 256]; WINDOW]>,
     buckets: Vec<Vec<Window>>,
     literals: Vec<Literal>,
+    /// Hashes of all windows, one bit each: tells apart what a bucket throws together.
+    windows: Box<[u64; FILTER_WORDS]>,
+}
+
+/// Words of the filter: 16 Ki bits for some thousand windows.
+const FILTER_WORDS: usize = 256;
+
+/// Where the bit of a window is: word and bit.
+fn bit_of(a: u8, b: u8, c: u8) -> (usize, u64) {
+    let folded = u32::from_le_bytes([a | 0x20, b | 0x20, c | 0x20, 0]);
+    let hash = folded.wrapping_mul(0x9e37_79b1) >> 18;
+    ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
 impl std::fmt::Debug for Sieve {
@@ -120,6 +133,7 @@ impl Sieve {
             tables: Box::new([[0; 256]; WINDOW]),
             buckets: vec![Vec::new(); BUCKETS],
             literals,
+            windows: Box::new([0; FILTER_WORDS]),
         };
         let count = windows.len().max(1);
         for (position, window) in windows.into_iter().enumerate() {
@@ -136,6 +150,22 @@ impl Sieve {
                 *bits |= u64::from(*is_in) << bucket;
             }
         }
+        let bytes = |class: &Class| -> Vec<u8> {
+            (0..=u8::MAX).filter(|byte| class.get(usize::from(*byte)) == Some(&true)).collect()
+        };
+        let of: Vec<Vec<u8>> =
+            literal.classes.iter().skip(window.begin).take(WINDOW).map(bytes).collect();
+        if let [first, second, third] = &of[..] {
+            let pairs = first.iter().flat_map(|a| second.iter().map(move |b| (*a, *b)));
+            for (a, b) in pairs {
+                for c in third {
+                    let (word, bit) = bit_of(a, b, *c);
+                    if let Some(bits) = self.windows.get_mut(word) {
+                        *bits |= bit;
+                    }
+                }
+            }
+        }
         if let Some(bucket) = self.buckets.get_mut(bucket) {
             bucket.push(window);
         }
@@ -148,11 +178,17 @@ impl Sieve {
         for (step, window) in bytes.windows(WINDOW).step_by(2).enumerate() {
             let [a, b, c] = *window else { continue };
             let hit = look(first, a) & look(second, b) & look(third, c);
-            if hit != 0 && self.confirm(bytes, 2 * step, hit) {
+            if hit != 0 && self.is_known(a, b, c) && self.confirm(bytes, 2 * step, hit) {
                 return true;
             }
         }
         false
+    }
+
+    /// Whether these three bytes may be a window of a literal at all.
+    fn is_known(&self, a: u8, b: u8, c: u8) -> bool {
+        let (word, bit) = bit_of(a, b, c);
+        self.windows.get(word).is_some_and(|bits| bits & bit != 0)
     }
 
     #[cold]
