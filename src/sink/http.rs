@@ -14,7 +14,7 @@
 use super::key::Secret;
 use super::{Attachment, AuditSink, SinkReport};
 use crate::error::{Error, ErrorKind, Result};
-use crate::export::entry_json;
+use crate::export::cloudevent;
 use crate::format::stored::StoredEntry;
 use crate::limits::SINK_PAUSE_MS_MAX;
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl HttpSink {
     }
 
     fn post(&mut self, entries: &[StoredEntry]) -> Result<u16> {
-        let events: Vec<String> = entries.iter().map(event).collect();
+        let events: Vec<String> = entries.iter().map(cloudevent).collect();
         let body = format!("[{}]", events.join(","));
         let mut request = self.agent.post(&self.url).header("content-type", BATCH_TYPE);
         if let Some(secret) = &self.authorization {
@@ -150,19 +150,4 @@ impl AuditSink for HttpSink {
     fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
-}
-
-/// An entry as a CloudEvent: who and what in the envelope, the whole entry as its data.
-fn event(entry: &StoredEntry) -> String {
-    let text = |text: &str| serde_json::Value::from(text).to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/@".contains(c);
-    let source: String =
-        entry.agent_did().chars().map(|c| if plain(c) { c } else { '_' }).collect();
-    format!(
-        "{{\"specversion\":\"1.0\",\"id\":{},\"source\":{},\"type\":{},\"data\":{}}}",
-        text(&entry.entry_id()),
-        text(&format!("./{source}")),
-        text(&format!("ai.agentmesh.{}", entry.event_type())),
-        entry_json(entry)
-    )
 }
