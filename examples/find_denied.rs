@@ -3,6 +3,7 @@
 //! `cargo run --example find_denied`
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
+#![expect(clippy::disallowed_methods, reason = "an example asks the clock itself")]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use witnessmark::entry::event_type;

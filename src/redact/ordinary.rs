@@ -18,13 +18,17 @@ impl Numbers {
         mixed ^ (mixed >> 31)
     }
 
+    fn below(&mut self, len: usize) -> usize {
+        usize::try_from(self.next() % len as u64).unwrap()
+    }
+
     fn text(&mut self, alphabet: &str, len: usize) -> String {
         let letters: Vec<char> = alphabet.chars().collect();
-        (0..len).map(|_| letters[(self.next() % letters.len() as u64) as usize]).collect()
+        (0..len).map(|_| letters[self.below(letters.len())]).collect()
     }
 
     fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[(self.next() % of.len() as u64) as usize]
+        of[self.below(of.len())]
     }
 }
 

@@ -335,7 +335,7 @@ fn write(value: &serde_json::Value, bits: &mut u64, out: &mut String) {
         out.push('"');
         for c in text.chars() {
             *bits = bits.rotate_left(7).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            if *bits % 5 == 0 {
+            if bits.is_multiple_of(5) {
                 out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04X}")));
             } else {
                 let quoted = serde_json::to_string(&c.to_string()).unwrap();

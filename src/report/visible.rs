@@ -39,6 +39,7 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
 
 /// As [`visible`], cut to `chars_max` characters with an ellipsis: for places where a long name
 /// would push everything else away.
+#[cfg(any(feature = "html", test))]
 pub(super) fn shortened(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {
         None => text.to_owned(),
