@@ -89,7 +89,9 @@ fn main() {
     let path = dir.path().join("log");
     let log = AuditLog::open(&path).unwrap();
     assert_eq!(log.append(entry()).unwrap().index().get(), 0);
-    let (stop, appended) = (AtomicBool::new(false), AtomicU64::new(1));
+    // The group of entry 1 vouches for entry 0, which a child's reader is asked for.
+    assert_eq!(log.append(entry()).unwrap().index().get(), 1);
+    let (stop, appended) = (AtomicBool::new(false), AtomicU64::new(2));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
