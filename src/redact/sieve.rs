@@ -8,8 +8,9 @@
 //! Nearly every payload holds no secret, so saying "no" is what has to be fast. Each literal has at
 //! least four bytes and stands in the tables with two of its windows of three, one of which begins
 //! at an even position wherever the literal lies; so half of the positions are looked at, with three
-//! loads each and no dependency between them. A filter of all windows keeps most of what the buckets
-//! throw together from being compared. Invariant: a text that holds a literal never passes.
+//! loads each and no dependency between them. Together the two windows are four bytes; a filter of
+//! all these fours keeps what the buckets throw together from being compared. Invariant: a text
+//! that holds a literal never passes.
 //!
 //! In literals `<d>` is a digit, `<h>` a lower-case hex digit, `<?>` any byte, and a leading `<b>`
 //! asks for something other than a letter or digit before it.
@@ -40,17 +41,17 @@ pub(super) struct Sieve {
     tables: Box<[[u64; 256]; WINDOW]>,
     buckets: Vec<Vec<Window>>,
     literals: Vec<Literal>,
-    /// Hashes of all windows, one bit each: tells apart what a bucket throws together.
-    windows: Box<[u64; FILTER_WORDS]>,
+    /// Hashes of both windows' four bytes, one bit each: tells apart what a bucket throws together.
+    fours: Box<[u64; FILTER_WORDS]>,
 }
 
-/// Words of the filter: 16 Ki bits for some thousand windows.
-const FILTER_WORDS: usize = 256;
+/// Words of the filter: 64 Ki bits for some thousand fours.
+const FILTER_WORDS: usize = 1024;
 
-/// Where the bit of a window is: word and bit.
-fn bit_of(a: u8, b: u8, c: u8) -> (usize, u64) {
-    let folded = u32::from_le_bytes([a | 0x20, b | 0x20, c | 0x20, 0]);
-    let hash = folded.wrapping_mul(0x9e37_79b1) >> 18;
+/// Where the bit of four bytes is: word and bit.
+fn bit_of(bytes: [u8; WINDOW + 1]) -> (usize, u64) {
+    let folded = u32::from_le_bytes(bytes) | 0x2020_2020;
+    let hash = folded.wrapping_mul(0x9e37_79b1) >> 16;
     ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
@@ -133,8 +134,9 @@ impl Sieve {
             tables: Box::new([[0; 256]; WINDOW]),
             buckets: vec![Vec::new(); BUCKETS],
             literals,
-            windows: Box::new([0; FILTER_WORDS]),
+            fours: Box::new([0; FILTER_WORDS]),
         };
+        sieve.fill_filter(&windows);
         let count = windows.len().max(1);
         for (position, window) in windows.into_iter().enumerate() {
             sieve.put(position * BUCKETS / count, window);
@@ -150,24 +152,41 @@ impl Sieve {
                 *bits |= u64::from(*is_in) << bucket;
             }
         }
-        let bytes = |class: &Class| -> Vec<u8> {
-            (0..=u8::MAX).filter(|byte| class.get(usize::from(*byte)) == Some(&true)).collect()
-        };
-        let of: Vec<Vec<u8>> =
-            literal.classes.iter().skip(window.begin).take(WINDOW).map(bytes).collect();
-        if let [first, second, third] = &of[..] {
-            let pairs = first.iter().flat_map(|a| second.iter().map(move |b| (*a, *b)));
-            for (a, b) in pairs {
-                for c in third {
-                    let (word, bit) = bit_of(a, b, *c);
-                    if let Some(bits) = self.windows.get_mut(word) {
-                        *bits |= bit;
-                    }
-                }
-            }
-        }
         if let Some(bucket) = self.buckets.get_mut(bucket) {
             bucket.push(window);
+        }
+    }
+
+    /// Notes the four bytes of each literal's two windows, in every form its classes allow.
+    fn fill_filter(&mut self, windows: &[Window]) {
+        // The first of a literal's two windows begins its four bytes.
+        let mut begins = vec![usize::MAX; self.literals.len()];
+        for window in windows {
+            if let Some(begin) = begins.get_mut(window.literal) {
+                *begin = window.begin.min(*begin);
+            }
+        }
+        for (literal, begin) in self.literals.iter().zip(begins) {
+            let mut fours = vec![Vec::with_capacity(WINDOW + 1)];
+            for class in literal.classes.iter().skip(begin).take(WINDOW + 1) {
+                // Case is folded in the filter, so both cases are one.
+                let mut of: Vec<u8> = (0..=u8::MAX)
+                    .filter(|byte| class.get(usize::from(*byte)) == Some(&true))
+                    .map(|byte| byte | 0x20)
+                    .collect();
+                of.sort_unstable();
+                of.dedup();
+                let longer = |four: &Vec<u8>| -> Vec<Vec<u8>> {
+                    of.iter().map(|byte| [&four[..], &[*byte]].concat()).collect()
+                };
+                fours = fours.iter().flat_map(longer).collect();
+            }
+            for four in fours {
+                let (word, bit) = bit_of(four.try_into().unwrap_or_default());
+                if let Some(bits) = self.fours.get_mut(word) {
+                    *bits |= bit;
+                }
+            }
         }
     }
 
@@ -178,17 +197,24 @@ impl Sieve {
         for (step, window) in bytes.windows(WINDOW).step_by(2).enumerate() {
             let [a, b, c] = *window else { continue };
             let hit = look(first, a) & look(second, b) & look(third, c);
-            if hit != 0 && self.is_known(a, b, c) && self.confirm(bytes, 2 * step, hit) {
+            if hit != 0 && self.is_known(bytes, 2 * step) && self.confirm(bytes, 2 * step, hit) {
                 return true;
             }
         }
         false
     }
 
-    /// Whether these three bytes may be a window of a literal at all.
-    fn is_known(&self, a: u8, b: u8, c: u8) -> bool {
-        let (word, bit) = bit_of(a, b, c);
-        self.windows.get(word).is_some_and(|bits| bits & bit != 0)
+    /// Whether the window at `at` may be one of a literal at all: its first one, with the byte
+    /// behind it, or its second one, with the byte before.
+    fn is_known(&self, bytes: &[u8], at: usize) -> bool {
+        let is_four = |begin: usize| {
+            let four = bytes.get(begin..).and_then(|rest| rest.first_chunk::<{ WINDOW + 1 }>());
+            four.is_some_and(|four| {
+                let (word, bit) = bit_of(*four);
+                self.fours.get(word).is_some_and(|bits| bits & bit != 0)
+            })
+        };
+        is_four(at) || at.checked_sub(1).is_some_and(is_four)
     }
 
     #[cold]
