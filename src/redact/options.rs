@@ -17,7 +17,7 @@ use crate::limits::{REDACTION_ALLOWED_MAX, REDACTION_PATTERN_BYTES_MAX, REDACTIO
 /// # let dir = tempfile::tempdir().unwrap();
 /// let log = AuditLog::options(dir.path().join("log")).redaction(redaction).open()?;
 /// let entry = Entry::new("tool_invocation", "did:web:a.example", "allow")
-///     .data(&serde_json::json!({"user": "kim", "password": "hunter2"}));
+///     .data_text(r#"{"user": "kim", "password": "hunter2"}"#);
 /// let receipt = log.append(entry)?;
 /// let stored = log.entry(receipt.index())?;
 /// assert_eq!(stored.data_text(), Some(r#"{"user":"kim","password":"[redacted:key-password]"}"#));

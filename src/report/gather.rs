@@ -29,7 +29,7 @@ use crate::view::View;
 /// let log = AuditLog::in_memory()?;
 /// log.append(Entry::new("tool_blocked", "did:web:a.example", "deny").outcome("denied"))?;
 /// let (view, audit) = (log.view(), log.verify_integrity()?);
-/// let now = log.entry(0.into())?.recorded_at().into();
+/// let now = EventTime::from(log.entry(0.into())?.recorded_at());
 /// let report = Request::new(&view, &audit, now).days(30).gather()?;
 /// assert_eq!(report.audit_trail.total_entries, Some(1));
 /// assert_eq!(report.audit_trail.denials.total, 1);
