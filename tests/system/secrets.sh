@@ -2,8 +2,9 @@
 # Made-up secrets of a real fleet's log reach no file, in any mode.
 #
 # Ingests the fleet, with some broken lines that carry the same secrets, in each mode; then looks for
-# every secret, plain, in base64 and with JSON escapes, in every file of the log, in the quarantine
-# and in the exports. With redaction off they must be there, so the search itself is tried as well.
+# every secret, plain, in base64 and with JSON escapes, in every file of the log, in the quarantine,
+# in the exports, and in what sinks were handed: rotated files with their sidecar, stdout. With
+# redaction off they must be there, so the search itself is tried as well.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=rig.bash
 source "$(dirname "${BASH_SOURCE[0]}")/rig.bash"
@@ -54,8 +55,17 @@ for mode in mask drop hmac off; do
         --redact "$mode" --redact-key-file "$scratch/key"
     summary=$(<"$scratch/exits.out")
     exits 0 "$wmark" -C "$log" export -o "$log.export"
+    mkdir "$log.sinks"
+    exits 0 "$wmark" -C "$log" sink add files --file "$log.sinks/trail.jsonl" \
+        --key-file "$scratch/key" --rotate 1MiB
+    exits 0 "$wmark" -C "$log" sink run files --once
+    exits 0 "$wmark" -C "$log" sink add out --stdout
+    exits 0 "$wmark" -C "$log" sink run out --once
+    cp "$scratch/exits.out" "$log.sinks/stdout"
     exits 0 "$wmark" verify "$log"
-    count=$(found "$log"/* "$log.bad" "$log.export")
+    mapfile -t files < <(find "$log" "$log.sinks" "$log.bad" "$log.export" -type f)
+    [[ ${#files[@]} -gt 10 && $(wc -l <"$log.sinks/stdout") -ge 4000 ]] || fail "files are missing"
+    count=$(found "${files[@]}")
     redacted=$(field redacted <<<"$summary")
     if [[ $mode == off ]]; then
         [[ $count -gt 90 ]] || fail "the search finds secrets that are there: found $count"
