@@ -21,6 +21,7 @@ pub mod group;
 pub mod history;
 pub mod identity;
 pub mod index_file;
+pub(crate) mod locals;
 pub mod meta;
 pub mod postings;
 pub mod segment;

@@ -15,42 +15,12 @@ use super::{PartIndex, Postings, upper_half};
 use crate::format::Flaw;
 use crate::format::frame::{FLAG_SYSTEM, Frame};
 use crate::format::index_file::{IndexBuilder, Zone};
+use crate::format::locals::Locals;
 use crate::format::side::Subject;
 use crate::format::terms::{self, Key};
 use crate::hash;
 use crate::limits::ZONE_ENTRIES;
 use crate::sync::Mutex;
-
-/// Local ids of one term: most terms have few.
-#[derive(Clone, Debug)]
-enum Locals {
-    Few([u32; 5], u8),
-    Many(Vec<u32>),
-}
-
-impl Locals {
-    fn as_slice(&self) -> &[u32] {
-        match self {
-            Self::Few(ids, len) => ids.get(..usize::from(*len)).unwrap_or_default(),
-            Self::Many(ids) => ids,
-        }
-    }
-
-    fn push(&mut self, local: u32) {
-        match self {
-            Self::Few(ids, len) => match ids.get_mut(usize::from(*len)) {
-                Some(slot) => (*slot, *len) = (local, *len + 1),
-                None => {
-                    let mut many = Vec::with_capacity(16);
-                    many.extend_from_slice(ids);
-                    many.push(local);
-                    *self = Self::Many(many);
-                }
-            },
-            Self::Many(ids) => ids.push(local),
-        }
-    }
-}
 
 #[derive(Clone, Debug)]
 struct Term {
@@ -94,7 +64,7 @@ impl Terms {
         let number = u32::try_from(self.terms.len()).unwrap_or(u32::MAX);
         let start = self.bytes.len();
         self.bytes.extend_from_slice(term);
-        let locals = Locals::Few([local, 0, 0, 0, 0], 1);
+        let locals = Locals::one(local);
         self.terms.push(Term { start, len: term.len(), locals });
         self.table.insert(tag, number);
     }

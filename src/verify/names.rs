@@ -8,37 +8,8 @@
 //! Names are put in slots by a seeded hash, so that whoever chooses names cannot choose where they
 //! fall.
 
+use crate::format::locals::Locals;
 use std::hash::{BuildHasher, Hasher, RandomState};
-
-/// Local ids of one name: most have few.
-#[derive(Clone, Debug)]
-enum Locals {
-    Few([u32; 5], u8),
-    Many(Vec<u32>),
-}
-
-impl Locals {
-    fn as_slice(&self) -> &[u32] {
-        match self {
-            Self::Few(ids, len) => ids.get(..usize::from(*len)).unwrap_or_default(),
-            Self::Many(ids) => ids,
-        }
-    }
-
-    fn push(&mut self, local: u32) {
-        match self {
-            Self::Few(ids, len) => match ids.get_mut(usize::from(*len)) {
-                Some(slot) => (*slot, *len) = (local, *len + 1),
-                None => {
-                    let mut many = ids.to_vec();
-                    many.push(local);
-                    *self = Self::Many(many);
-                }
-            },
-            Self::Many(ids) => ids.push(local),
-        }
-    }
-}
 
 /// One name in one segment.
 #[derive(Clone, Debug)]
@@ -57,7 +28,7 @@ pub(super) struct Occurrences {
 impl Occurrences {
     fn first(local: u32, seq: u64, lost: u64) -> Self {
         Self {
-            locals: Locals::Few([local, 0, 0, 0, 0], 1),
+            locals: Locals::one(local),
             first_seq: seq,
             first_local: local,
             lost_before: lost,
@@ -214,7 +185,7 @@ impl Names {
 
     /// Lets go of the local ids, which only an index needs.
     pub(super) fn drop_locals(&mut self) {
-        self.list.iter_mut().for_each(|name| name.seen.locals = Locals::Few([0; 5], 0));
+        self.list.iter_mut().for_each(|name| name.seen.locals = Locals::default());
     }
 }
 
