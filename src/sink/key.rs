@@ -59,7 +59,7 @@ impl Secret {
         }
         if metadata.mode() & 0o077 != 0 {
             let mode = format!("mode {:04o}", metadata.mode() & 0o7777);
-            return Err(Error::new(ErrorKind::Key, "others can get at the key")
+            return Err(Error::new(ErrorKind::Key, "others can read or change the key")
                 .expected("mode 0600", mode)
                 .hint(format!("chmod 600 {shown}"))
                 .at_file(shown));

@@ -11,10 +11,9 @@ use crate::errors::{Answer, Failure, KEY, USAGE};
 use clap::ValueEnum;
 use serde::Deserialize;
 use std::io::Read as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use witnessmark::limits::REDACTION_KEY_BYTES_MAX;
 use witnessmark::redact::RedactionKey;
+use witnessmark::sink::Secret;
 use witnessmark::{Options, Redaction};
 
 /// Longest file of rules.
@@ -147,35 +146,15 @@ fn add_rules(mut redaction: Redaction, path: &Path) -> Answer<Redaction> {
 fn read_key(path: &Path, log: &Path) -> Answer<RedactionKey> {
     let shown = path.display();
     let key = |message: String| Failure::new(KEY, "key", message);
-    let unread = |error: std::io::Error| key(format!("key file {shown}: {error}"));
-    let file = std::fs::File::options()
-        .read(true)
-        // A pipe somebody left there must not hold the command up.
-        .custom_flags(NONBLOCK)
-        .open(path)
-        .map_err(unread)?;
-    let metadata = file.metadata().map_err(unread)?;
-    if !metadata.is_file() {
-        return Err(key(format!("key file {shown}: wanted a regular file")));
-    }
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        let message = format!("key file {shown}: wanted mode 0600, found {mode:04o}");
-        return Err(key(message).hint(format!("chmod 600 {shown}")));
-    }
+    let secret = Secret::from_file(path)?;
     let inside = |dir: &Path| path.canonicalize().is_ok_and(|path| path.starts_with(dir));
     if log.canonicalize().is_ok_and(|log| inside(&log)) {
         let message = format!("key file {shown}: lies in the log's directory");
         return Err(key(message).hint("whoever can read the log could test guesses with it"));
     }
-    let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(REDACTION_KEY_BYTES_MAX + 2));
-    let limit = REDACTION_KEY_BYTES_MAX as u64 + 2;
-    file.take(limit).read_to_end(&mut bytes).map_err(unread)?;
-    while bytes.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
-        bytes.pop();
+    let mut bytes = secret.bytes();
+    while let [rest @ .., b'\n' | b'\r'] = bytes {
+        bytes = rest;
     }
-    RedactionKey::new(bytes.as_slice()).map_err(|error| key(format!("key file {shown}: {error}")))
+    RedactionKey::new(bytes).map_err(|error| key(format!("key file {shown}: {error}")))
 }
-
-/// `O_NONBLOCK` of Linux.
-const NONBLOCK: i32 = 0o4000;

@@ -12,24 +12,22 @@ use crate::errors::{Answer, Failure, KEY};
 use crate::places;
 use std::fs::File;
 use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use witnessmark::sink::Secret;
 use witnessmark::{ErrorKind, SigningKey, VerifierKey};
-use zeroize::Zeroizing;
 
 /// Longest key file that is read.
-const KEY_BYTES_MAX: usize = 4096;
+const KEY_BYTES_MAX: u64 = 4096;
 
 fn refused(path: &Path, what: impl std::fmt::Display) -> Failure {
     let message = format!("key file {}: {what}", path.display());
     Failure::new(KEY, ErrorKind::Key.as_str(), message)
 }
 
-/// A small text file.
-fn read(file: &mut File, path: &Path) -> Answer<Zeroizing<String>> {
-    // Room for all of it, so that growing leaves no copy behind.
-    let mut text = Zeroizing::new(String::with_capacity(KEY_BYTES_MAX));
-    let read = file.take(KEY_BYTES_MAX as u64).read_to_string(&mut text);
+/// A small text file, which is no secret.
+fn read(file: File, path: &Path) -> Answer<String> {
+    let mut text = String::new();
+    let read = file.take(KEY_BYTES_MAX).read_to_string(&mut text);
     read.map_err(|error| refused(path, error))?;
     Ok(text)
 }
@@ -45,21 +43,20 @@ fn open(path: &Path) -> Answer<File> {
 
 /// Reads a signing key, and refuses one that others can read or that lies inside a log.
 pub(crate) fn signing(path: &Path) -> Answer<SigningKey> {
-    let mut file = open(path)?;
-    let metadata = file.metadata().map_err(|error| refused(path, error))?;
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        let what = format!("others can read or change it (mode {mode:04o})");
-        return Err(refused(path, what).hint(format!("chmod 600 {}", path.display())));
-    }
+    let secret = Secret::from_file(path)?;
     let real = path.canonicalize().map_err(|error| refused(path, error))?;
     if let Some(log) = places::log_around(&real) {
         let what = format!("it lies inside the log {}", log.display());
         return Err(refused(path, what)
             .hint("whoever can rewrite the log would find it: move it elsewhere"));
     }
-    let text = read(&mut file, path)?;
-    SigningKey::parse(&text).map_err(|error| refused(path, error.message()))
+    let text = std::str::from_utf8(secret.bytes()).map_err(|error| refused(path, error))?;
+    SigningKey::parse(text).map_err(|error| refused(path, error.message()))
+}
+
+/// Why a command that needs an HMAC key has none.
+pub(crate) fn no_hmac(why: &str) -> Failure {
+    Failure::new(KEY, ErrorKind::Key.as_str(), format!("{why}: pass --hmac-key-file FILE"))
 }
 
 /// Reads the signing keys of these files: at least one.
@@ -78,7 +75,7 @@ pub(crate) fn verifier(given: &str) -> Answer<VerifierKey> {
     if !path.exists() {
         return Ok(given.parse()?);
     }
-    let text = read(&mut open(path)?, path)?;
+    let text = read(open(path)?, path)?;
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     line.parse().map_err(|error: witnessmark::Error| refused(path, error.message()))
 }

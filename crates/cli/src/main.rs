@@ -23,7 +23,6 @@ mod escape;
 mod files;
 mod filters;
 mod governance;
-mod hmac_key;
 mod input;
 mod interrupt;
 mod keys;

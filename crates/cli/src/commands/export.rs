@@ -13,8 +13,8 @@ use crate::context::Context;
 use crate::errors::{Answer, DONE, Failure, INTERRUPTED};
 use crate::escape::Clean;
 use crate::filters::Filters;
-use crate::hmac_key;
 use crate::interrupt::Interrupt;
+use crate::keys;
 use crate::output::Output;
 use crate::progress::{Progress, Unit};
 use crate::table::{bytes, grouped};
@@ -23,6 +23,7 @@ use serde::Serialize;
 use std::io::Write as _;
 use std::path::PathBuf;
 use witnessmark::export::{Format, Renderer, Slice, SliceInfo, walk};
+use witnessmark::sink::Secret;
 use witnessmark::{Query, StoredEntry, View};
 
 /// Write entries as text: all of them, or those that match
@@ -218,12 +219,12 @@ pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
         }
     };
     let key = match (&args.hmac_key_file, format) {
-        (Some(path), Format::Agt) => Some(hmac_key::read(path)?),
-        (None, Format::Agt) => return Err(hmac_key::missing("--format agt signs every line")),
+        (Some(path), Format::Agt) => Some(Secret::from_file(path)?),
+        (None, Format::Agt) => return Err(keys::no_hmac("--format agt signs every line")),
         (Some(_), _) => return Err(Failure::usage("--hmac-key-file is for --format agt")),
         (None, _) => None,
     };
-    let key: &[u8] = key.as_deref().unwrap_or_default();
+    let key: &[u8] = key.as_ref().map(Secret::bytes).unwrap_or_default();
     let main = target(args.output.as_ref(), args.force)?;
     let beside = proofs.as_ref().map(|path| target(Some(path), args.force)).transpose()?;
     let reader = context.reader()?;

@@ -13,9 +13,9 @@ use crate::admission::Admission;
 use crate::context::Context;
 use crate::errors::{Answer, DONE, Exit, Failure, KEY, NEGATIVE, UNDECIDED};
 use crate::escape::Clean;
-use crate::hmac_key;
 use crate::input::Stoppable;
 use crate::interrupt::Interrupt;
+use crate::keys;
 use crate::output::{BAD, GOOD, Output, WARN, paint};
 use crate::table::grouped;
 use clap::ValueEnum;
@@ -29,6 +29,7 @@ use witnessmark::import::{
     End, Foreign, ForeignChain, ForeignKind, Ingest, Listener, Mapping, Reject, Rejected, Summary,
 };
 use witnessmark::interop::{FileAnchor, FileVerdict, Judged, RootBuilder, verify_file};
+use witnessmark::sink::Secret;
 use witnessmark::{AuditLog, Environment, Error, Field, Receipt};
 
 /// Judge files of the reference implementation, and append what is in them
@@ -370,12 +371,13 @@ fn append(args: &Args, context: &mut Context, document: &mut Document) -> Answer
 
 pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
     let key = match (&args.hmac_key_file, args.from) {
-        (Some(path), Kind::AgtJsonl) => hmac_key::read(path)?,
-        (None, Kind::AgtJsonl) => return Err(hmac_key::missing("signatures cannot be checked")),
+        (Some(path), Kind::AgtJsonl) => Some(Secret::from_file(path)?),
+        (None, Kind::AgtJsonl) => return Err(keys::no_hmac("signatures cannot be checked")),
         (Some(_), _) => return Err(Failure::usage("--hmac-key-file is for --from agt-jsonl")),
-        (None, _) => Vec::new(),
+        (None, _) => None,
     };
-    let Judgement { files, chain, problems } = judge(&args, &key)?;
+    let key: &[u8] = key.as_ref().map(Secret::bytes).unwrap_or_default();
+    let Judgement { files, chain, problems } = judge(&args, key)?;
     let mut document = Document {
         schema: "wmark.import/1",
         dry_run: args.dry_run,
