@@ -2,7 +2,7 @@
 //! how far its copies are, and what time it is.
 
 use crate::integrity;
-use crate::types::{EventTime, UnixNanos};
+use crate::types::{EventTime, TreeSize, UnixNanos};
 use crate::verify::Report;
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ pub struct Beside<'a> {
     pub(super) origin: String,
     pub(super) audit: Option<&'a Report>,
     pub(super) integrity: Option<&'a integrity::Report>,
-    pub(super) checkpoint: Option<bool>,
+    pub(super) checkpoint: Option<(bool, TreeSize)>,
     pub(super) lags: BTreeMap<String, u64>,
     pub(super) since: Option<EventTime>,
     pub(super) until: Option<EventTime>,
@@ -40,9 +40,9 @@ impl<'a> Beside<'a> {
         self
     }
 
-    /// Whether a checkpoint by the declared key was found that holds for this log.
-    pub fn checkpoint(mut self, holds: bool) -> Self {
-        self.checkpoint = Some(holds);
+    /// Whether a checkpoint by the declared key, of this size, holds for this log.
+    pub fn checkpoint(mut self, holds: bool, size: TreeSize) -> Self {
+        self.checkpoint = Some((holds, size));
         self
     }
 

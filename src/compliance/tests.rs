@@ -266,6 +266,21 @@ fn asi_06_wants_a_log_that_verifies_is_recent_and_copied() {
 }
 
 #[test]
+fn asi_06_wants_a_checkpoint_of_some_entries_when_a_key_is_declared() {
+    let rig = Rig::with(good());
+    let key = "max_idle_hours = 24\nverifier_key = \"acme+00000000+x\"";
+    let declared = Deployment::parse(&DECLARED.replace("max_idle_hours = 24", key)).unwrap();
+    let report = rig.audit();
+    let judge = |holds, size: u64| {
+        let beside = Beside::new(SystemClock.now()).audit(&report).lag("archive", 0);
+        let beside = beside.checkpoint(holds, size.into());
+        state(&assess(&rig.log.view(), &declared, &beside).unwrap(), "ASI-06")
+    };
+    assert_eq!((judge(true, 5), judge(true, 1)), (State::Met, State::Met));
+    assert_eq!((judge(false, 5), judge(true, 0)), (State::NotMet, State::NotEvaluated));
+}
+
+#[test]
 fn asi_06_is_not_met_by_a_log_that_was_altered() {
     let rig = Rig::with(good());
     rig.log.sync().unwrap();

@@ -3,27 +3,27 @@
 //! ```text
 //! -C LOG --------> view, audit of its bytes (held against the view), lags of its sinks --\
 //! --deployment --> declaration, its policy files, its manifest ----------------------------> assess
-//! --checkpoint --> signature by the declared key, root at its size ------------------------/
+//! --checkpoint, else log.checkpoints --> signature by the declared key, root at its size --/
 //! ```
 //!
 //! What is not there is not evaluated. Judging is the library's.
 
 use crate::context::Context;
 use crate::errors::{Answer, Failure};
+use crate::files;
 use crate::time::{self, Bound};
 use std::path::{Path, PathBuf};
 use witnessmark::compliance::{Attestation, Beside, Deployment, assess};
+use witnessmark::report::VerifiedCheckpoint;
 use witnessmark::sink::SinkHome;
 use witnessmark::{
-    ErrorKind, EventTime, Identity, Report, SignedCheckpoint, VerifierKey, VerifyOptions, View,
-    integrity,
+    ErrorKind, EventTime, Identity, Report, SignedCheckpoint, TreeSize, VerifierKey, VerifyOptions,
+    View, integrity,
 };
 
 /// The declaration that is read when nobody names one, and it is there.
 const DEPLOYMENT_DEFAULT: &str = "deployment.toml";
 const NOTHING_DECLARED: &str = "schema = \"wmark.deployment/1\"";
-/// Longest checkpoint file that is read.
-const CHECKPOINT_BYTES_MAX: u64 = 1 << 20;
 
 /// What is judged, and against what.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -32,7 +32,7 @@ pub(crate) struct Evidence {
     /// The declaration of the deployment; ./deployment.toml when it is there
     #[arg(long, value_name = "FILE", env = "WMARK_DEPLOYMENT", hide_env_values = true)]
     deployment: Option<PathBuf>,
-    /// A signed checkpoint of the log, for the key that the deployment declares
+    /// A signed checkpoint by the key that the deployment declares; else the log's last one
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
 }
@@ -69,31 +69,36 @@ impl Evidence {
         self.checkpoint.as_deref()
     }
 
-    /// Whether the given checkpoint is signed by the declared key, and holds for this log.
+    /// The checkpoint that was given, else the one that the log recorded last if it names the
+    /// declared key, held against the log.
     fn checkpoint(
         &self,
         declared: &Deployment,
         identity: &Identity,
         view: &View,
-    ) -> Answer<Option<bool>> {
-        let Some((path, key)) =
-            self.checkpoint.as_ref().zip(declared.logging.verifier_key.as_ref())
-        else {
-            return Ok(None);
-        };
+        context: &Context,
+    ) -> Answer<Option<VerifiedCheckpoint>> {
+        let Some(key) = &declared.logging.verifier_key else { return Ok(None) };
         let key: VerifierKey = key.parse()?;
-        let mut text = Vec::new();
-        let read = std::fs::File::open(path).and_then(|file| {
-            let mut file = std::io::Read::take(file, CHECKPOINT_BYTES_MAX);
-            std::io::Read::read_to_end(&mut file, &mut text)
-        });
-        read.map_err(|error| Failure::io(&error, format_args!("read {}", path.display())))?;
-        let signed = SignedCheckpoint::parse(&text)?;
-        let checkpoint = signed.checkpoint();
-        let is_of_log = checkpoint.origin() == identity.origin
-            && checkpoint.size() <= view.size()
-            && view.root_at(checkpoint.size())? == checkpoint.root();
-        Ok(Some(is_of_log && signed.verify(&[key]).is_ok()))
+        let signed = match &self.checkpoint {
+            Some(path) => Some(files::checkpoint(path)?),
+            None => recorded(context)?.filter(|signed| signed.note().names(&key)),
+        };
+        let Some(signed) = signed else { return Ok(None) };
+        // Somebody may have appended and signed since the view was taken.
+        let is_newer = self.checkpoint.is_none() && signed.checkpoint().size() > view.size();
+        let newer = is_newer.then(|| Ok::<_, Failure>(context.reader()?.view()?)).transpose()?;
+        let view = newer.as_ref().unwrap_or(view);
+        let origin = Some(identity.origin.as_str());
+        Ok(Some(VerifiedCheckpoint::held_against(&signed, &[key], view, origin)))
+    }
+}
+
+/// The checkpoint that the log recorded last. That a history is damaged is for the audit to say.
+fn recorded(context: &Context) -> Answer<Option<SignedCheckpoint>> {
+    match context.reader()?.last_checkpoint() {
+        Err(error) if error.is_corruption() => Ok(None),
+        other => Ok(other?),
     }
 }
 
@@ -126,8 +131,8 @@ pub(crate) fn judge_view(
     }
     if let Some(identity) = &audit.identity {
         beside = beside.origin(&identity.origin);
-        if let Some(holds) = evidence.checkpoint(&declared, identity, view)? {
-            beside = beside.checkpoint(holds);
+        if let Some(checkpoint) = evidence.checkpoint(&declared, identity, view, context)? {
+            beside = beside.checkpoint(checkpoint.valid, TreeSize::new(checkpoint.size));
         }
         let sinks = SinkHome::of(&context.global.log);
         for sink in &declared.sinks {

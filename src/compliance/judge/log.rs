@@ -64,6 +64,24 @@ impl Logging {
         }
     }
 
+    fn promised(known: &Known<'_>) -> Check {
+        let (id, title) = ("ASI-06.checkpoint", "A checkpoint by the declared key holds");
+        let Some((holds, size)) = known.beside.checkpoint else {
+            return Check::unknown(id, title, "there is no checkpoint by the declared key");
+        };
+        let after = known.head.size.get().saturating_sub(size.get());
+        let check = match (holds, size.get()) {
+            (false, _) => Check::not_met(id, title, "its signature or its root does not hold"),
+            // Every log keeps that promise.
+            (true, 0) => Check::unknown(id, title, "it was signed before the first entry"),
+            (true, size) => {
+                let message = format!("it covers the first {size} entries; {after} came later");
+                Check::met(id, title, message)
+            }
+        };
+        check.number("size", size.get()).number("entries_after", after)
+    }
+
     fn copies(known: &Known<'_>) -> Vec<Check> {
         let (id, title) = ("ASI-06.copies", "Copies keep up");
         let copy = |sink: &crate::compliance::deployment::Sink| {
@@ -106,12 +124,7 @@ impl Judge for Logging {
         let hours = known.declared.logging.max_idle_hours;
         checks.extend(hours.map(|hours| self.recent(known, hours)));
         if known.declared.logging.verifier_key.is_some() {
-            let (id, title) = ("ASI-06.checkpoint", "A signed checkpoint covers the log");
-            checks.push(match known.beside.checkpoint {
-                Some(true) => Check::met(id, title, "its signature and its root hold"),
-                Some(false) => Check::not_met(id, title, "its signature or its root does not hold"),
-                None => Check::unknown(id, title, "there is no checkpoint by the declared key"),
-            });
+            checks.push(Self::promised(known));
         }
         checks.extend(Self::copies(known));
         checks

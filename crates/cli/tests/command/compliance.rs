@@ -139,6 +139,80 @@ fn an_attestation_is_signed_and_its_badge_is_reproducible_without_the_log() {
     assert_ne!(rig.run(&from).code, 0);
 }
 
+/// What `compliance verify` says about one check, and its exit code.
+fn check(rig: &Rig, id: &str, more: &[&str], code: i32) -> Value {
+    let document = rig.on_log(&[&["compliance", "verify", "--json"], more].concat()).exits(code);
+    let document = document.document();
+    let checks = document["evidence_checks"].as_array().unwrap();
+    checks.iter().find(|check| check["id"] == id).expect("the check").clone()
+}
+
+/// The example with more in its `[logging]` table.
+fn declare(rig: &Rig, more: &str) {
+    let text = EXAMPLE.replace("max_idle_hours = 24", &format!("max_idle_hours = 24\n{more}"));
+    std::fs::write(rig.path("deployment.toml"), text).unwrap();
+}
+
+#[test]
+fn a_declared_key_asks_for_a_checkpoint_the_given_one_or_the_recorded_one() {
+    let rig = good();
+    let key = rig.on_log(&["keygen", "--out", "log.key"]).exits(0).out;
+    let sign = |note: &str| {
+        rig.on_log(&["checkpoint", "--key-file", "log.key", "--out", note]).exits(0);
+    };
+    let judged = |more: &[&str], code| check(&rig, "ASI-06.checkpoint", more, code);
+    declare(&rig, &format!("verifier_key = \"{}\"", key.trim()));
+    assert_eq!(judged(&[], 1)["state"], "not_evaluated");
+    sign("first.note");
+    // The log's own history is asked: nothing has to be named.
+    assert_eq!(judged(&[], 0)["observed"], serde_json::json!({"size": 5, "entries_after": 0}));
+    let watch = ["append", "--type", "rogue_detection", "--action", "audit", "--agent"];
+    rig.on_log(&[&watch[..], &["did:web:watch.example.com"]].concat()).exits(0);
+    assert_eq!(judged(&[], 0)["observed"]["entries_after"], 1);
+    sign("second.note");
+    assert_eq!(judged(&[], 0)["observed"]["size"], 6);
+    let given = judged(&["--checkpoint", "first.note"], 0);
+    assert_eq!((&given["observed"]["size"], &given["state"]), (&5.into(), &"met".into()));
+    // A signature that is not what it says, and a checkpoint that the log does not keep.
+    let note = std::fs::read_to_string(rig.path("first.note")).unwrap();
+    let wrong = note.replace("\n5\n", "\n4\n");
+    std::fs::write(rig.path("wrong.note"), wrong).unwrap();
+    assert_eq!(judged(&["--checkpoint", "wrong.note"], 1)["state"], "not_met");
+    rig.run(&["init", "other", "--origin", "acme.example/agents"]).exits(0);
+    let elsewhere = ["-C", "other", "checkpoint", "--key-file", "log.key", "--out", "other.note"];
+    rig.run(&["-C", "other", "append", "--type", "t", "--agent", "did:a"]).exits(0);
+    rig.run(&elsewhere).exits(0);
+    assert_eq!(judged(&["--checkpoint", "other.note"], 1)["state"], "not_met");
+    std::fs::write(rig.path("junk.note"), "junk").unwrap();
+    let junk = ["compliance", "verify", "--checkpoint", "junk.note"];
+    assert_ne!(rig.on_log(&junk).code, 0);
+    // A history that holds only what somebody else signed holds nothing by the declared key.
+    let other = rig.run(&["keygen", "--name", "b.example", "--out", "b.key"]).exits(0).out;
+    declare(&rig, &format!("verifier_key = \"{}\"", other.trim()));
+    assert_eq!(judged(&[], 1)["state"], "not_evaluated");
+}
+
+#[test]
+fn a_declared_copy_may_lag_as_far_as_it_is_declared() {
+    let rig = good();
+    let judged = |code| check(&rig, "ASI-06.copies", &[], code)["state"].clone();
+    declare(&rig, "[[sinks]]\nname = \"archive\"\nmax_lag = 1");
+    assert_eq!(judged(1), "not_evaluated");
+    std::fs::write(rig.path("key"), "secret").unwrap();
+    let owner = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(rig.path("key"), owner).unwrap();
+    let add = ["sink", "add", "archive", "--file", "out/a.jsonl", "--key-file", "key"];
+    rig.on_log(&add).exits(0);
+    assert_eq!(judged(1), "not_met");
+    rig.on_log(&["sink", "run", "--once"]).exits(0);
+    assert_eq!(judged(0), "met");
+    let watch = ["append", "--type", "rogue_detection", "--action", "audit", "--agent"];
+    for (lag, code) in [("met", 0), ("not_met", 1)] {
+        rig.on_log(&[&watch[..], &["did:web:watch.example.com"]].concat()).exits(0);
+        assert_eq!(judged(code), lag);
+    }
+}
+
 /// Every way a compliance command can fail under --json: one line, three keys, nothing else.
 fn sanitised(ran: Ran) -> Value {
     assert_ne!(ran.code, 0);
@@ -241,6 +315,17 @@ fn a_function_of_the_command_itself_is_listed_and_found_patched() {
     rig.run(&gone).exits(3);
     std::fs::write(rig.path("bin/script"), "#!/bin/sh\n").unwrap();
     rig.run(&["integrity", "generate", "--function", "bin/script:main"]).exits(3);
+    // Without its section headers an executable still runs, and names no function.
+    let mut stripped = std::fs::read(rig.path("bin/wmark")).unwrap();
+    stripped[0x28..0x30].fill(0);
+    stripped[0x3a..0x40].fill(0);
+    std::fs::write(rig.path("bin/stripped"), &stripped).unwrap();
+    let nameless = ["integrity", "generate", "--function", "bin/stripped:main"];
+    let told = rig.run(&nameless).exits(3);
+    assert!(told.err.contains("bin/stripped") && told.err.contains("symbol"), "{}", told.err);
+    std::fs::write(rig.path("bin/wmark"), stripped).unwrap();
+    let failed = rig.run(&["integrity", "check", "m.json", "--json"]).exits(1).document();
+    assert_eq!(failed["function_results"][0]["passed"], false);
     std::fs::copy(rig.path("bin/script"), rig.path("bin/wmark")).unwrap();
     let failed = rig.run(&["integrity", "check", "m.json", "--json"]).exits(1).document();
     assert_eq!(failed["function_results"][0]["passed"], false);
