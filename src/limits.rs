@@ -154,6 +154,8 @@ pub const SINK_PAUSE_MS_MAX: u64 = 60_000;
 pub const SINK_NOTES_MAX: usize = 64;
 /// Longest key of a sink, and longest file that holds such a secret.
 pub const SINK_SECRET_BYTES_MAX: usize = 4 << 10;
+/// Longest file with the authorities a sink trusts; a system's own list has a quarter of that.
+pub const AUTHORITIES_BYTES_MAX: u64 = 1 << 20;
 /// Longest link in the sidecar of a file sink, and longest sidecar: some hundred thousand files.
 pub const SINK_LINK_BYTES_MAX: usize = 4 << 10;
 /// See [`SINK_LINK_BYTES_MAX`].

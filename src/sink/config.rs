@@ -14,8 +14,10 @@ use super::options::{DeadLetters, RunnerOptions};
 use super::stdout::StreamSink;
 use super::syslog::{SyslogSink, SyslogTarget};
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "https")]
+use crate::limits::AUTHORITIES_BYTES_MAX;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Gives the value of an environment variable.
@@ -97,6 +99,10 @@ pub enum SinkKind {
         /// How long an answer may take.
         #[serde(default = "ten_seconds")]
         timeout_ms: u64,
+        /// Certificates, as PEM, of the authorities that are trusted for `https`; those that
+        /// browsers trust when not given. With the feature `https`.
+        #[serde(default)]
+        authorities: Option<PathBuf>,
     },
     /// A table of PostgreSQL, with the feature `postgres`.
     Postgres {
@@ -183,11 +189,12 @@ impl SinkConfig {
         serde_json::to_string(self).unwrap_or_default() + "\n"
     }
 
-    /// Says whether a sink can be made of it, without opening or connecting anything.
+    /// Says whether a sink can be made of it, without writing or connecting anything.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for an address, a path that is not absolute, a connection string that
-    /// holds a password, or a kind that this build lacks.
+    /// holds a password, a file without certificates, or a kind that this build lacks;
+    /// [`ErrorKind::Io`] when the file of authorities cannot be read.
     pub fn check(&self) -> Result<()> {
         let relative = |path: &PathBuf| {
             let error = Error::new(ErrorKind::Invalid, "a path must be absolute");
@@ -197,7 +204,10 @@ impl SinkConfig {
             SinkKind::File { path, .. } => relative(path),
             SinkKind::Stdout { .. } => Ok(()),
             SinkKind::Syslog { address, .. } => SyslogTarget::parse(address).map(|_| ()),
-            SinkKind::Http { url, .. } => http(url, None, Duration::from_secs(1)).map(|_| ()),
+            SinkKind::Http { url, authorities, .. } => {
+                authorities.as_ref().map_or(Ok(()), relative)?;
+                http(url, None, Duration::from_secs(1), authorities.as_deref()).map(|_| ())
+            }
             SinkKind::Postgres { dsn: Some(dsn), .. } if holds_password(dsn) => {
                 let message = "a password does not belong on the command line or into a \
                                configuration";
@@ -241,9 +251,10 @@ impl SinkConfig {
             SinkKind::Syslog { address, hostname, app_name } => {
                 Box::new(SyslogSink::new(SyslogTarget::parse(address)?, app_name, hostname))
             }
-            SinkKind::Http { url, authorization, timeout_ms } => {
+            SinkKind::Http { url, authorization, timeout_ms, authorities } => {
                 let secret = authorization.as_ref().map(|place| place.read(environment));
-                http(url, secret.transpose()?, Duration::from_millis(*timeout_ms))?
+                let timeout = Duration::from_millis(*timeout_ms);
+                http(url, secret.transpose()?, timeout, authorities.as_deref())?
             }
             SinkKind::Postgres { dsn, dsn_file, passfile, table } => {
                 let secret = dsn_file.as_deref().map(Secret::from_file).transpose()?;
@@ -258,7 +269,7 @@ impl SinkConfig {
     }
 }
 
-#[cfg(not(all(feature = "http", feature = "postgres")))]
+#[cfg(not(all(feature = "https", feature = "postgres")))]
 fn lacks<T>(feature: &str) -> Result<T> {
     let message = format!("this build has no {feature} sink");
     Err(Error::new(ErrorKind::Invalid, message)
@@ -274,19 +285,44 @@ fn holds_password(dsn: &str) -> bool {
 }
 
 #[cfg(feature = "http")]
-fn http(url: &str, secret: Option<Secret>, timeout: Duration) -> Result<Box<dyn AuditSink>> {
-    Ok(Box::new(super::http::HttpSink::new(url, secret, timeout)?))
+fn http(
+    url: &str,
+    secret: Option<Secret>,
+    timeout: Duration,
+    authorities: Option<&Path>,
+) -> Result<Box<dyn AuditSink>> {
+    let sink = super::http::HttpSink::new(url, secret, timeout)?;
+    Ok(Box::new(match authorities {
+        Some(path) => trusting(sink, path)?,
+        None => sink,
+    }))
 }
 
 #[cfg(not(feature = "http"))]
-fn http(_: &str, _: Option<Secret>, _: Duration) -> Result<Box<dyn AuditSink>> {
+fn http(_: &str, _: Option<Secret>, _: Duration, _: Option<&Path>) -> Result<Box<dyn AuditSink>> {
     lacks("http")
+}
+
+#[cfg(feature = "https")]
+fn trusting(sink: super::http::HttpSink, path: &Path) -> Result<super::http::HttpSink> {
+    let shown = path.display().to_string();
+    let mut pem = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| {
+        std::io::Read::read_to_end(&mut std::io::Read::take(file, AUTHORITIES_BYTES_MAX), &mut pem)
+    });
+    read.map_err(|error| Error::io(error, "read", shown.as_str()))?;
+    sink.trusting(&pem).map_err(|error| error.at_file(shown))
+}
+
+#[cfg(all(feature = "http", not(feature = "https")))]
+fn trusting(_: super::http::HttpSink, _: &Path) -> Result<super::http::HttpSink> {
+    lacks("https")
 }
 
 #[cfg(feature = "postgres")]
 fn postgres(
     dsn: &str,
-    passfile: Option<&std::path::Path>,
+    passfile: Option<&Path>,
     environment: Environment<'_>,
     table: &str,
 ) -> Result<Box<dyn AuditSink>> {
@@ -296,12 +332,7 @@ fn postgres(
 }
 
 #[cfg(not(feature = "postgres"))]
-fn postgres(
-    _: &str,
-    _: Option<&std::path::Path>,
-    _: Environment<'_>,
-    _: &str,
-) -> Result<Box<dyn AuditSink>> {
+fn postgres(_: &str, _: Option<&Path>, _: Environment<'_>, _: &str) -> Result<Box<dyn AuditSink>> {
     lacks("postgres")
 }
 
@@ -326,7 +357,12 @@ mod tests {
                 hostname: "h".into(),
                 app_name: "a".into(),
             },
-            SinkKind::Http { url: "http://h/".into(), authorization: Some(key), timeout_ms: 5 },
+            SinkKind::Http {
+                url: "http://h/".into(),
+                authorization: Some(key),
+                timeout_ms: 5,
+                authorities: Some("/ca.pem".into()),
+            },
             SinkKind::Postgres {
                 dsn: Some("host=/tmp".into()),
                 dsn_file: None,

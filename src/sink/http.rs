@@ -9,7 +9,9 @@
 //! 3xx            not followed        other 4xx   the entries' fault: invalid
 //! ```
 //!
-//! `id` and `source` together name an entry, so a collector can tell one that comes again.
+//! `id` and `source` together name an entry, so a collector can tell one that comes again. Over
+//! `https` its certificate must be by an authority that browsers trust, or by one of those that are
+//! given; there is no way to leave that out.
 
 use super::key::Secret;
 use super::{Attachment, AuditSink, SinkReport};
@@ -45,17 +47,38 @@ impl HttpSink {
         if let Some(secret) = &authorization {
             secret.text()?;
         }
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(timeout))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .user_agent(concat!("witnessmark/", env!("CARGO_PKG_VERSION")))
-            .build();
-        let agent = config.new_agent();
+        let agent = config(timeout).build().new_agent();
         let url = url.to_owned();
         Ok(Self { url, authorization, agent, retry_after: None })
+    }
+
+    /// Trusts the authorities of these PEM certificates, and no others.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] when the text holds no certificate, or one that is cut off.
+    #[cfg(feature = "https")]
+    pub fn trusting(mut self, pem: &[u8]) -> Result<Self> {
+        use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+        let mut certificates = Vec::new();
+        for item in parse_pem(pem) {
+            match item {
+                Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+                Ok(_) => {}
+                Err(error) => {
+                    let message = format!("no certificates of authorities: {error}");
+                    return Err(Error::new(ErrorKind::Invalid, message));
+                }
+            }
+        }
+        if certificates.is_empty() {
+            return Err(Error::new(ErrorKind::Invalid, "no certificates of authorities")
+                .expected("PEM: -----BEGIN CERTIFICATE-----", "none"));
+        }
+        let roots = RootCerts::new_with_certs(&certificates);
+        let tls = TlsConfig::builder().root_certs(roots).build();
+        let timeout = self.agent.config().timeouts().global.unwrap_or_default();
+        self.agent = config(timeout).tls_config(tls).build().new_agent();
+        Ok(self)
     }
 
     fn post(&mut self, entries: &[StoredEntry]) -> Result<u16> {
@@ -105,6 +128,16 @@ impl HttpSink {
         }
         Ok(())
     }
+}
+
+fn config(timeout: Duration) -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
+    ureq::Agent::config_builder()
+        .timeout_global(Some(timeout))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .user_agent(concat!("witnessmark/", env!("CARGO_PKG_VERSION")))
 }
 
 fn check_url(url: &str) -> Result<()> {

@@ -1,5 +1,5 @@
-//! Sinks against real counterparts: a PostgreSQL server, an HTTP collector. Built with the features
-//! `postgres` and `http` only, which `.ci/run` turns on for this.
+//! Sinks against real counterparts: a PostgreSQL server, an HTTP collector, one behind TLS. Built
+//! with the features `postgres` and `https` only, which `.ci/run` turns on for this.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says so")]
 
@@ -7,6 +7,8 @@ mod collector;
 mod database;
 mod http;
 mod postgres;
+#[cfg(feature = "https")]
+mod tls;
 
 use std::time::Duration;
 use witnessmark::sink::RunnerOptions;

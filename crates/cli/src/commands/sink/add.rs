@@ -98,6 +98,9 @@ struct NetOptions {
     /// Environment variable with the value of the Authorization header
     #[arg(long, value_name = "NAME", conflicts_with = "auth_file")]
     auth_env: Option<String>,
+    /// Certificates (PEM) of the only authorities to trust for https; by default those of browsers
+    #[arg(long, value_name = "PATH")]
+    ca_file: Option<PathBuf>,
     /// How long an answer may take
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
@@ -189,7 +192,9 @@ fn kind_of(args: &mut Args) -> Answer<SinkKind> {
     }
     if let Some(url) = args.http.take() {
         let authorization = secret(net.auth_file.take(), net.auth_env.take())?;
-        return Ok(SinkKind::Http { url, authorization, timeout_ms: net.timeout * 1000 });
+        let authorities = net.ca_file.take().map(|path| absolute(&path)).transpose()?;
+        let timeout_ms = net.timeout * 1000;
+        return Ok(SinkKind::Http { url, authorization, timeout_ms, authorities });
     }
     let dsn = args.postgres.take().filter(|dsn| !dsn.is_empty());
     let dsn_file = net.dsn_file.take().map(|path| absolute(&path)).transpose()?;
