@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Our CloudEvents in the hands of an independent SDK (PyPI `cloudevents`), in a virtual environment:
-# every event is accepted, keeps the rules of the 1.0 JSON schema, and keeps policy apart from payload.
-# Ends with 77 when the package cannot be had.
+# Our CloudEvents in the hands of others, in a virtual environment: an independent SDK (PyPI
+# `cloudevents`) accepts every event, a validator (PyPI `jsonschema`) finds it valid against the JSON
+# schema of the specification, formats included, and refuses events that are broken on purpose; what
+# no schema says is checked here: characters, names, and policy apart from payload.
+# Ends with 77 when a package cannot be had.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 wmark=$(realpath "${WMARK:-$repository/target/release/wmark}")
@@ -9,8 +11,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 python3 -m venv venv >/dev/null 2>&1 || { echo "no virtual environment can be made here"; exit 77; }
-timeout 120 venv/bin/pip install -q 'cloudevents>=1.11,<3' >pip.log 2>&1 ||
-    { echo "the package cloudevents cannot be had here"; exit 77; }
+timeout 120 venv/bin/pip install -q 'cloudevents>=1.11,<3' 'jsonschema[format-nongpl]>=4,<5' >pip.log 2>&1 ||
+    { echo "the packages cloudevents and jsonschema cannot be had here"; exit 77; }
 
 "$wmark" init log --origin events.example >/dev/null
 "$wmark" -C log ingest "$repository/tests/fixtures/fleet_small.jsonl" -q
@@ -19,6 +21,45 @@ forged='{"action":"allow","outcome":"success","id":"forged","specversion":"0.3",
     --resource $'/pay\nroll' --data "$forged" --timestamp 2026-03-01T12:00:00+05:30 >/dev/null
 "$wmark" -C log export --format cloudevents -o events.jsonl
 "$wmark" -C log export --format cloudevents-batch -o batch.json
+# Forms that the fixture lacks: no data, no resource, names that are no URIs, a time before 1970.
+"$wmark" -C log append --type agent_verified --agent '9:30 robot' --action allow >/dev/null
+"$wmark" -C log append --type $'odd\ttype' --agent '//größe' --action audit --trace t --session s \
+    --timestamp 1969-12-31T23:59:59.5Z >/dev/null
+"$wmark" -C log export --format cloudevents -o more.jsonl
+"$wmark" -C log export --format cloudevents-batch -o more.json
+SCHEMA="$repository/tests/fixtures/cloudevents/cloudevents-1.0.2.schema.json" venv/bin/python - <<'PY'
+import json, os
+from jsonschema import Draft7Validator
+
+schema = json.load(open(os.environ["SCHEMA"]))
+Draft7Validator.check_schema(schema)
+formats = Draft7Validator.FORMAT_CHECKER
+assert {"date-time", "uri", "uri-reference"} <= set(formats.checkers), "formats are not checked"
+valid = Draft7Validator(schema, format_checker=formats)
+lines = [json.loads(line) for name in ("events.jsonl", "more.jsonl") for line in open(name)]
+batch = json.load(open("more.json"))
+for event in lines + batch:
+    valid.validate(event)
+# A validator that accepts everything would show nothing.
+event = lines[0]
+without = lambda name: {key: value for key, value in event.items() if key != name}
+broken = {
+    "no id": without("id"),
+    "no source": without("source"),
+    "no type": without("type"),
+    "no version": without("specversion"),
+    "empty id": event | {"id": ""},
+    "an id that is a number": event | {"id": 7},
+    "a source with blanks": event | {"source": "eve <o_O>"},
+    "a schema that is no URI": event | {"dataschema": "no uri"},
+    "an empty subject": event | {"subject": ""},
+    "the reference's time": event | {"time": "2026-03-01T12:00:00+00:00Z"},
+    "a time without offset": event | {"time": "2026-03-01T12:00:00"},
+}
+for what, event in broken.items():
+    assert not valid.is_valid(event), what
+print(f"{len(lines) + len(batch)} events valid against the schema, {len(broken)} broken ones refused")
+PY
 venv/bin/python - <<'PY'
 import json, re
 from datetime import datetime
