@@ -233,7 +233,7 @@ impl State {
         self.suspects.clear();
         let end_index = group.first_index.saturating_add(group.count);
         let mut at = 0usize;
-        let mut knows_leaves = true;
+        let (mut knows_leaves, mut is_guess) = (true, false);
         while self.index < end_index {
             let rest = group.frames.get(at..).unwrap_or_default();
             match decode_some(rest, end_index - self.index) {
@@ -250,6 +250,7 @@ impl State {
                     Some((next, is_known)) => {
                         at = next;
                         knows_leaves &= is_known;
+                        is_guess = is_known && self.index == end_index;
                     }
                     None => {
                         self.skip_to(end_index);
@@ -269,6 +270,11 @@ impl State {
             self.frontier = None;
         }
         let is_rooted = self.grow_tree(group);
+        if is_guess && is_rooted != Some(true) {
+            // What stood where the last hash was is no hash: the next entry is not to blame for it.
+            (self.previous, self.alternative, self.frontier) = (None, None, None);
+            self.anchors.forget_beyond(end_index.saturating_sub(1));
+        }
         self.blame(group, is_rooted);
         at
     }
