@@ -35,6 +35,10 @@ twin:
     cargo build --release
     tests/system/twin.sh
 
+# the tamper matrix two hundred times over, and every bit of a directory of 256 KiB
+tamper:
+    WMARK_TAMPER_ROUNDS=200 WMARK_TAMPER_KIB=256 cargo test --release --test verify tamper -- --nocapture
+
 # fuzz one target, or all of them, ten minutes each
 fuzz target="all":
     #!/usr/bin/env bash

@@ -14,7 +14,7 @@ use witnessmark::storage::Storage;
 use witnessmark::{Cause, EntryIndex, Options};
 
 /// The frame without its payload (form 2) or without its body (form 3).
-fn erase(bytes: &[u8], form: u8) -> Vec<u8> {
+pub(crate) fn erase(bytes: &[u8], form: u8) -> Vec<u8> {
     let frame = Frame::decode(bytes).unwrap();
     let mut out = bytes[..FRAME_FIXED_LEN].to_vec();
     match (form, frame.body) {

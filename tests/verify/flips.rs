@@ -1,6 +1,7 @@
-//! One flipped bit, anywhere in a log that was closed: never silent, and named where it is.
+//! Flipped bits of large logs, several at once, and while somebody writes: never silent, and named
+//! where they are. Every single bit of a small log is flipped in `tamper/bits.rs`.
 
-use crate::{Closed, LARGE, Numbers, Part, Recipe, SMALL, parts};
+use crate::{Closed, LARGE, Numbers, Part, Recipe, parts};
 use std::ops::Range;
 use witnessmark::storage::Storage;
 use witnessmark::{Cause, Report, Verdict};
@@ -41,47 +42,6 @@ fn flip_and_expect(log: &Closed, name: &str, bit: usize, parts: &[(Range<usize>,
     log.flip(name, bit);
     expect(&log.verify(), log, name, bit, *part);
     log.flip(name, bit);
-}
-
-#[test]
-fn every_bit_of_a_small_log() {
-    for align in [1, 512] {
-        let log = Recipe { align, ..SMALL }.make();
-        let [segment] = log.names(".seg").try_into().unwrap();
-        let bytes = log.read(&segment);
-        let parts = parts(&bytes);
-        let step = if align == 1 { 1 } else { 5 };
-        for bit in (0..bytes.len() * 8).step_by(step) {
-            flip_and_expect(&log, &segment, bit, &parts);
-        }
-        for bit in 0..log.read("log.id").len() * 8 {
-            log.flip("log.id", bit);
-            let report = log.verify();
-            assert_eq!(report.verdict, Verdict::Tampered);
-            let [finding] = report.findings.as_slice() else { panic!("{report:#?}") };
-            assert_eq!((finding.cause, finding.file.as_str()), (Cause::BadIdentity, "log.id"));
-            assert!(report.identity.is_none() && report.size == log.head.size);
-            log.flip("log.id", bit);
-        }
-        assert_eq!(log.verify().verdict, Verdict::Intact);
-    }
-}
-
-/// Footers are damaged in each bit: of the last segment that has one, where a footer may still be
-/// missing, and of another.
-#[test]
-fn every_bit_of_two_footers() {
-    let log = LARGE.make();
-    let sealed = log.names(".index").len();
-    assert!(sealed >= 2);
-    for segment in &log.names(".seg")[sealed - 2..sealed] {
-        let bytes = log.read(segment);
-        let parts = parts(&bytes);
-        let (footer, _) = parts.last().unwrap();
-        for bit in footer.start * 8..footer.end * 8 {
-            flip_and_expect(&log, segment, bit, &parts);
-        }
-    }
 }
 
 /// Damage in several places is found in each of them.

@@ -8,6 +8,7 @@ mod forgeries;
 mod garbage;
 mod healthy;
 mod losses;
+mod tamper;
 mod unreadable;
 
 use std::ops::Range;

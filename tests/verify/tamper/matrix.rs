@@ -37,7 +37,7 @@ impl Bases {
     pub(super) fn apply(&self, class: &Class, seed: u64) -> Case<'_> {
         // Snapshots are kept of the unpadded log alone.
         let needs_states = class.name.starts_with("rolled-back");
-        let pair = if needs_states || seed % 3 > 0 { 0 } else { 1 };
+        let pair = usize::from(!needs_states && seed.is_multiple_of(3));
         let (base, other) = &self.0[pair];
         let mut numbers = Numbers(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         for byte in class.name.bytes() {

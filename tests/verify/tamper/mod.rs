@@ -10,6 +10,7 @@
 //! outside, also where that is nothing: the table of `docs/ASSURANCE.md` is these classes in words,
 //! and `page.rs` compares the two. `corpus.rs` writes the cases out for other verifiers.
 //! `WMARK_TAMPER_SEED` (printed) and `WMARK_TAMPER_ROUNDS` choose what is done and how often.
+#![expect(clippy::print_stdout, reason = "a seed can be repeated only when it was seen")]
 
 mod base;
 mod bits;
