@@ -8,19 +8,19 @@ use witnessmark::export::cloudevent;
 use witnessmark::import::{Foreign, ForeignChain, ForeignKind, Mapping, decode_line, parse_time};
 use witnessmark::{AuditLog, Order, Query, StoredEntry};
 
-fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+pub(crate) fn text<'v>(value: &'v Value, key: &str) -> &'v str {
     value[key].as_str().unwrap_or_default()
 }
 
 /// The records that an import makes of a file, and the chain they had.
-fn records(kind: ForeignKind, bytes: &[u8]) -> (Vec<String>, ForeignChain) {
+pub(crate) fn records(kind: ForeignKind, bytes: &[u8]) -> (Vec<String>, ForeignChain) {
     let (mut chain, mut lines) = (ForeignChain::new(), String::new());
     Foreign::new(kind, bytes, &mut chain).unwrap().read_to_string(&mut lines).unwrap();
     (lines.lines().map(str::to_owned).collect(), chain)
 }
 
 /// The records as entries of a log.
-fn imported(records: &[String]) -> (AuditLog, Vec<StoredEntry>) {
+pub(crate) fn imported(records: &[String]) -> (AuditLog, Vec<StoredEntry>) {
     let (log, mapping) = (AuditLog::in_memory().unwrap(), Mapping::new());
     let append = |record: &String| {
         let entry = decode_line(record, &mapping).unwrap_or_else(|e| panic!("{e}: {record}"));
@@ -143,5 +143,20 @@ pub(crate) fn queries(golden: &Golden) -> Tally {
         let holds = case["entry_ids"].as_array().unwrap().iter().eq(ids.iter());
         tally.case(holds, || format!("{args}: {ids:?}"));
     }
+    for (list, key) in [("get_entries_for_agent", "agent"), ("get_entries_by_type", "type")] {
+        for case in given[list].as_array().unwrap() {
+            let (name, limit) = (text(case, key), case["limit"].as_u64().unwrap());
+            let limit = usize::try_from(limit).unwrap();
+            let found = match key {
+                "agent" => log.get_entries_for_agent(name, limit),
+                _ => log.get_entries_by_type(name, limit),
+            };
+            let ids: Vec<String> = found.unwrap().iter().map(StoredEntry::entry_id).collect();
+            let holds = case["entry_ids"].as_array().unwrap().iter().eq(ids.iter());
+            tally.case(holds, || format!("{list} {name} {limit}: {ids:?}"));
+        }
+    }
+    let is_missing = log.get_entry("nope").unwrap().is_none();
+    tally.case(given["get_entry_missing_is_none"] == is_missing, || "get_entry".to_owned());
     tally
 }

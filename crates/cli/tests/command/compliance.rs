@@ -5,10 +5,10 @@ use super::{Ran, Rig, alter};
 use serde_json::Value;
 
 /// The example that the repository ships.
-const EXAMPLE: &str = include_str!("../../../../examples/deployment.toml");
+pub(super) const EXAMPLE: &str = include_str!("../../../../examples/deployment.toml");
 
 /// A log whose entries meet all ten controls of the example, and what it declares.
-fn good() -> Rig {
+pub(super) fn good() -> Rig {
     let rig = Rig::empty();
     rig.run(&["init", "log", "--origin", "acme.example/agents"]).exits(0);
     let entry = |flags: &[&str]| {

@@ -11,6 +11,7 @@ mod checkpoints;
 mod codes;
 mod compliance;
 mod export;
+mod golden;
 mod import;
 mod ingest;
 mod manual;
