@@ -90,8 +90,6 @@ pub(crate) struct Active {
     pub(crate) len_max: u64,
     /// CRC of the last group's header, 0 before the first.
     pub(crate) last_header_crc: u32,
-    /// Groups written so far.
-    pub(crate) groups: u64,
 }
 
 impl Active {
@@ -113,7 +111,6 @@ impl Active {
             len_max: spare.len,
             last_header_crc: 0,
             header,
-            groups: 0,
         })
     }
 
@@ -159,7 +156,6 @@ impl Active {
         self.file.write_all_at(bytes, self.at).map_err(|error| error.at_file(self.name()))?;
         self.at += bytes.len() as u64;
         self.last_header_crc = header_crc;
-        self.groups += 1;
         Ok(())
     }
 }

@@ -264,10 +264,8 @@ impl Committer {
         let first_index = old.header.first_index;
         let finished = SealJob { first_index, file, data_end: old.at };
         self.fixed.housekeeper.send(Job::Seal(finished));
-        // Zeros spare a small commit the update of extents. A large one hardly notices that, but it
-        // does notice a second writer of as many bytes. Rates would not tell: zeroing lowers them.
-        let is_bulk = old.at >= old.groups.saturating_mul(BULK_GROUP_BYTES);
-        let how = if is_bulk { self.reserve() } else { self.preallocate() };
+        // Written ahead on another thread, so that no commit changes extents.
+        let how = self.preallocate();
         let len = self.next_segment_len(0);
         self.fixed.housekeeper.send(Job::Prepare { len, how });
         Ok(())
@@ -320,9 +318,6 @@ fn refused_or_poisoned(error: Error) -> CommitError {
         _ => CommitError::Poisoned(error),
     }
 }
-
-/// From this mean length of a group on, the next segment is reserved rather than zeroed ahead.
-const BULK_GROUP_BYTES: u64 = 64 << 10;
 
 /// How one position of a group is answered.
 pub(crate) enum Answer {

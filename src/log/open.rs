@@ -377,7 +377,6 @@ fn continue_segment(last: Unsealed, len_max: u64) -> (Active, bool) {
         last_header_crc: last.scan.groups.last().map_or(0, |group| group.header_crc),
         header: last.found.header,
         file: last.file,
-        groups: last.scan.groups.len() as u64,
     };
     (active, is_unvouched)
 }
