@@ -5,5 +5,127 @@
 
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 pub(crate) use std::sync::Arc;
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 pub(crate) use std::thread;
+
+use std::time::Instant;
+
+/// A word that threads sleep on until it changes.
+///
+/// Whoever wakes up takes no lock: sixty threads that wait for one answer need not wake each other
+/// one after the other, as they do behind a condition variable's mutex.
+#[derive(Debug, Default)]
+pub(crate) struct Signal {
+    word: AtomicU32,
+    sleepers: AtomicU32,
+    bed: Bed,
+}
+
+impl Signal {
+    /// The word as it is.
+    pub(crate) fn get(&self) -> u32 {
+        self.word.load(Ordering::SeqCst)
+    }
+
+    /// Whether a thread sleeps here, or is about to look whether it has to.
+    pub(crate) fn has_sleepers(&self) -> bool {
+        self.sleepers.load(Ordering::SeqCst) > 0
+    }
+
+    /// Changes the word and wakes everybody.
+    pub(crate) fn set_for_all(&self, word: u32) {
+        self.word.store(word, Ordering::SeqCst);
+        if self.has_sleepers() {
+            self.bed.wake(&self.word, u32::MAX >> 1);
+        }
+    }
+
+    /// Changes the word, unless it is no longer `seen`, and wakes one sleeper.
+    pub(crate) fn set_for_one(&self, seen: u32, word: u32) {
+        if self.take(seen, word) {
+            self.bed.wake(&self.word, 1);
+        }
+    }
+
+    /// Changes the word from `seen` to `word`; `false` when somebody else was faster.
+    pub(crate) fn take(&self, seen: u32, word: u32) -> bool {
+        self.word.compare_exchange(seen, word, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+
+    /// Sleeps until the word is no longer `seen`, or until the deadline; may return early.
+    pub(crate) fn sleep(&self, seen: u32, deadline: Option<Instant>) {
+        // Before the last look at the word: whoever changes it afterwards sees a sleeper.
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        self.bed.sleep(&self.word, seen, deadline);
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(target_os = "linux")]
+use futex::Bed;
+#[cfg(not(target_os = "linux"))]
+use portable::Bed;
+
+#[cfg(target_os = "linux")]
+mod futex {
+    use super::AtomicU32;
+    use rustix::fs::Timespec;
+    use rustix::thread::futex::{Flags, wait, wake};
+    use std::time::Instant;
+
+    #[derive(Debug, Default)]
+    pub(super) struct Bed;
+
+    impl Bed {
+        pub(super) fn sleep(&self, word: &AtomicU32, seen: u32, deadline: Option<Instant>) {
+            let left = deadline.map(|deadline| {
+                let left = deadline.saturating_duration_since(Instant::now());
+                Timespec {
+                    tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
+                    tv_nsec: left.subsec_nanos().into(),
+                }
+            });
+            // Changed already, interrupted, timed out: the caller looks at the word again.
+            let _ = wait(word, Flags::PRIVATE, seen, left.as_ref());
+        }
+
+        pub(super) fn wake(&self, word: &AtomicU32, count: u32) {
+            // Only a bad address can fail.
+            let _ = wake(word, Flags::PRIVATE, count);
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod portable {
+    use super::{AtomicU32, Condvar, Mutex, Ordering};
+    use std::time::Instant;
+
+    #[derive(Debug, Default)]
+    pub(super) struct Bed {
+        lock: Mutex<()>,
+        changed: Condvar,
+    }
+
+    impl Bed {
+        pub(super) fn sleep(&self, word: &AtomicU32, seen: u32, deadline: Option<Instant>) {
+            let mut lock = self.lock.lock();
+            if word.load(Ordering::SeqCst) != seen {
+                return;
+            }
+            match deadline {
+                None => self.changed.wait(&mut lock),
+                Some(deadline) => drop(self.changed.wait_until(&mut lock, deadline)),
+            }
+        }
+
+        pub(super) fn wake(&self, _word: &AtomicU32, count: u32) {
+            let _lock = self.lock.lock();
+            if count == 1 {
+                self.changed.notify_one();
+            } else {
+                self.changed.notify_all();
+            }
+        }
+    }
+}

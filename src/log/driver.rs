@@ -182,7 +182,7 @@ impl Driver {
             if led {
                 self.pass_on();
             } else {
-                cell.wait_or_lead(None);
+                cell.wait_or_lead();
             }
         }
     }

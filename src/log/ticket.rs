@@ -6,7 +6,7 @@
 
 use super::encode::{EntryId, Given};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sync::{Arc, Condvar, Mutex};
+use crate::sync::{Arc, Mutex, Signal};
 use crate::types::{EntryIndex, Hash, UnixNanos};
 use std::future::Future;
 use std::pin::Pin;
@@ -67,23 +67,24 @@ pub(crate) struct GroupOutcome {
     pub(crate) is_durable: bool,
 }
 
-#[derive(Default)]
-struct Waiting {
-    /// Threads blocked on this group.
-    threads: usize,
-    /// Futures polled before the group was done.
-    wakers: Vec<Waker>,
-    /// Set to make one blocked thread wake up and commit the group itself.
-    baton: bool,
-}
-
 /// One commit group that is gathering, in flight, or done.
 #[derive(Default)]
 pub(crate) struct GroupCell {
     outcome: OnceLock<Result<GroupOutcome>>,
-    waiting: Mutex<Waiting>,
-    changed: Condvar,
+    /// Threads that can commit the group themselves sleep here: [`BATON`] asks one of them to.
+    leaders: Signal,
+    /// Threads that only wait for the answer sleep here.
+    tickets: Signal,
+    /// Futures polled before the group was done.
+    wakers: Mutex<Vec<Waker>>,
 }
+
+/// The group is in the queue or in flight.
+const OPEN: u32 = 0;
+/// One of the leaders has to commit the group.
+const BATON: u32 = 1;
+/// The outcome is there.
+const DONE: u32 = 2;
 
 impl std::fmt::Debug for GroupCell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -100,49 +101,36 @@ impl GroupCell {
     pub(crate) fn finish(&self, outcome: Result<GroupOutcome>) {
         let is_first = self.outcome.set(outcome).is_ok();
         assert!(is_first, "a group is answered once");
-        let wakers = {
-            let mut waiting = self.waiting.lock();
-            if waiting.threads > 0 {
-                self.changed.notify_all();
-            }
-            std::mem::take(&mut waiting.wakers)
-        };
+        self.leaders.set_for_all(DONE);
+        self.tickets.set_for_all(DONE);
+        let wakers = std::mem::take(&mut *self.wakers.lock());
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Asks one blocked thread to commit this group; `false` when none is blocked.
+    /// Asks one sleeping leader to commit this group; `false` when none sleeps.
     pub(crate) fn pass_baton(&self) -> bool {
-        let mut waiting = self.waiting.lock();
-        if waiting.threads == 0 {
+        if !self.leaders.has_sleepers() {
             return false;
         }
-        waiting.baton = true;
-        self.changed.notify_one();
+        self.leaders.set_for_one(OPEN, BATON);
         true
     }
 
-    /// Blocks until the group is done (`true`) or this thread was asked to commit it (`false`).
-    pub(crate) fn wait_or_lead(&self, deadline: Option<Instant>) -> bool {
-        let mut waiting = self.waiting.lock();
-        waiting.threads += 1;
+    /// Sleeps until the group is done (`true`) or this thread was asked to commit it (`false`).
+    pub(crate) fn wait_or_lead(&self) -> bool {
         loop {
-            if self.is_done() {
-                waiting.threads -= 1;
-                return true;
+            match self.leaders.get() {
+                DONE => return true,
+                BATON if self.leaders.take(BATON, OPEN) => return false,
+                seen => self.leaders.sleep(seen, None),
             }
-            if std::mem::take(&mut waiting.baton) {
-                waiting.threads -= 1;
-                return false;
-            }
-            match deadline {
-                None => self.changed.wait(&mut waiting),
-                Some(deadline) => {
-                    if self.changed.wait_until(&mut waiting, deadline).timed_out() {
-                        waiting.threads -= 1;
-                        return self.is_done();
-                    }
-                }
-            }
+        }
+    }
+
+    /// Sleeps until the group is done, or until the deadline.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) {
+        while !self.is_done() && deadline.is_none_or(|deadline| Instant::now() < deadline) {
+            self.tickets.sleep(OPEN, deadline);
         }
     }
 
@@ -164,9 +152,9 @@ impl GroupCell {
     }
 
     fn register(&self, waker: &Waker) {
-        let mut waiting = self.waiting.lock();
-        if !waiting.wakers.iter().any(|known| known.will_wake(waker)) {
-            waiting.wakers.push(waker.clone());
+        let mut wakers = self.wakers.lock();
+        if !wakers.iter().any(|known| known.will_wake(waker)) {
+            wakers.push(waker.clone());
         }
     }
 }
@@ -320,10 +308,7 @@ impl Ticket {
                 return receipt;
             }
             check_fork(self.pid)?;
-            // A baton meant for this group goes back: the log's own thread commits submissions.
-            if !self.cell.wait_or_lead(None) {
-                self.cell.pass_baton();
-            }
+            self.cell.wait(None);
         }
     }
 
@@ -338,7 +323,7 @@ impl Ticket {
             return Ok(Err(forked));
         }
         let deadline = Instant::now().checked_add(timeout);
-        self.cell.wait_or_lead(deadline);
+        self.cell.wait(deadline);
         match self.receipt() {
             Some(receipt) => Ok(receipt),
             None => Err(self),
