@@ -68,9 +68,9 @@ use portable::Bed;
 
 #[cfg(target_os = "linux")]
 mod futex {
-    use super::AtomicU32;
     use rustix::fs::Timespec;
     use rustix::thread::futex::{Flags, wait, wake};
+    use std::sync::atomic::AtomicU32;
     use std::time::Instant;
 
     #[derive(Debug, Default)]
@@ -98,7 +98,8 @@ mod futex {
 
 #[cfg(not(target_os = "linux"))]
 mod portable {
-    use super::{AtomicU32, Condvar, Mutex, Ordering};
+    use parking_lot::{Condvar, Mutex};
+    use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Instant;
 
     #[derive(Debug, Default)]
