@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """An independent reader and verifier of witnessmark logs, written from FORMAT.md alone.
-usage: verify.py DIR [--against ROOT@SIZE]. Exit status: 0 intact, 1 tampered, 3 not judged, 4 right but not all there (torn tail, declared erasures).
-The last line is `root <64 hex> size <N>`. For a log at rest, or a copy."""
+usage: verify.py DIR [--against ROOT@SIZE] [--key VERIFIER_KEY].. Exit status: 0 intact, 1 tampered, 3 not judged, 4 right but not all there
+(torn tail, declared erasures, no checkpoint by the key). The last line is `root <64 hex> size <N>`. For a log at rest, or a copy."""
 import hashlib, json, os, re, stat, struct, sys, zlib
+sys.dont_write_bytecode = True
+import verify_footer as footers, verify_notes as notes
 IDENTITY, SEGMENT = struct.Struct("<8sHHIQ32s32sQ32sH"), struct.Struct("<8sHHI32sQQQQ32sH")
 GROUP, FRAME = struct.Struct("<8sIIQQIIIIQQ32s"), struct.Struct("<BBHIIIQQQ32s")
-HEADER, FOOTER = struct.Struct("<BBHQQQQII32s32s"), struct.Struct("<8sHHIQQQQ32s32sQQqIqIQIIII32s")
-GROUP_MAGIC, FOOTER_MAGIC = b"\xffWMGRP\xfe\x01", b"\xffWMSEAL\x01"
+HEADER, GROUP_MAGIC = struct.Struct("<BBHQQQQII32s32s"), b"\xffWMGRP\xfe\x01"
 PAYLOAD_MAX, META_MAX, GROUP_MAX, ENTRIES_MAX, FILE_MAX = 16 << 20, 64 << 10, 32 << 20, 1 << 20, 3 << 29
 sha, crc32 = hashlib.sha256, zlib.crc32
 DATA, BODY, LOG = (sha(("witnessmark/v1/" + x).encode().ljust(64, b"\0")) for x in ("data", "body", "log"))
@@ -17,16 +18,17 @@ def labelled(state, *parts):
     state.update(b"".join(parts))
     return state.digest()
 def read(path, limit):
-    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
         if stat.S_ISREG(os.fstat(file.fileno()).st_mode) and len(data := file.read(limit + 1)) <= limit: return data
     raise OSError(f"{path}: not a regular file of at most {limit} bytes")
 
 class Log:
-    def __init__(self, path, against):
-        self.path, self.against, self.notes, self.is_torn = path, against, [], False
+    def __init__(self, path, against, keys):
+        self.path, self.against, self.keys, self.notes, self.is_torn = path, against, keys, [], False
         self.size, self.frontier, self.last_time, self.where = 0, [], 0, ("log.id", 0)
         self.agents, self.types, self.lost = {}, {}, 0  # lost: erased bodies, whose names are unknown
-        self.erased, self.declared, self.anchored = [], {}, self.root()
+        self.erased, self.declared = [], {}
+        self.roots = {against[1]: None, 0: self.root()}  # at the sizes that are asked for
     def need(self, good, what, offset=None):
         if not good: raise Tampered(f"{self.where[0]} offset {offset or self.where[1]} index {self.size}: {what}")
     def root(self):
@@ -37,14 +39,15 @@ class Log:
         size, self.size = self.size, self.size + 1
         while size & 1: leaf, size = sha(b"\x01" + self.frontier.pop() + leaf).digest(), size >> 1
         self.frontier.append(leaf)
-        if self.size == self.against[1]: self.anchored = self.root()
+        if self.size in self.roots: self.roots[self.size] = self.root()
     def identity(self):
         raw = read(os.path.join(self.path, "log.id"), 389)
         self.need(len(raw) >= 135 and raw[:8] == b"WMARKLOG" and crc32(raw[:-4]) == little(raw[-4:]), "identity crc")
         _, version, flags, zero, _, self.log_id, _, _, _, length = IDENTITY.unpack_from(raw)
         if version != 1: raise OSError(f"log.id: unknown version {version}")
         self.need(flags < 2 and zero == 0 and len(raw) == 134 + length, "identity fields")
-        print(f"log {self.log_id.hex()} origin {raw[130:-4].decode(errors='replace')!r}")
+        self.origin = raw[130:-4].decode(errors="replace")
+        print(f"log {self.log_id.hex()} origin {self.origin!r}")
         self.previous = labelled(LOG, raw)
     def segment(self, name, successor, is_before_last):
         self.where, need = (name, 0), self.need
@@ -58,17 +61,18 @@ class Log:
         need(first == self.size, f"missing segment: begins at {first}, the one before ended at {self.size}", 56)
         need((time, previous) == (self.last_time, self.previous), "does not continue the entry before", 64)
         need(count == len(self.frontier) and data[128:4092] == b"".join(self.frontier).ljust(3964, b"\0"), "frontier", 112)
-        self.synced, self.seen, self.times, self.events = first, (set(), set()), [], []
-        self.groups, self.chain, lost, footer, end = 0, 0, self.lost, self.find_footer(), 4096
+        self.first, self.synced, self.seen, self.times, self.events = first, first, (set(), set()), [], []
+        self.groups, self.chain, lost, footer, end = 0, 0, self.lost, footers.find(self.data, self.nonce), 4096
         while length := self.group(end): end += length
         self.where = (name, end)
         if footer is not None:
             need(end == footer, "invalid group in a sealed segment")
-            self.check_footer(footer, first, lost < self.lost)
+            footers.check(self, footer, lost < self.lost)
             need(successor is not None, "missing segment: a sealed one has no successor")
         elif successor is not None:
             need(is_before_last and self.size == successor, f"damage: valid up to here, and {successor} follows")
-            self.notes.append(f"{name}: no footer: unfinished sealing, or a damaged footer")
+            footers.check_unfinished(self, end)
+            self.notes.append(f"{name}: no footer: unfinished sealing")
         elif data.count(0, end) < len(data) - end:
             at, self.is_torn = end, True
             while (at := data.find(GROUP_MAGIC, at + 1)) >= 0:
@@ -149,50 +153,33 @@ class Log:
         if not isinstance(value, dict) or not isinstance(value.get("indices"), list): return
         for i in value["indices"]:
             if type(i) is int: self.declared.setdefault(i, set()).add((str(value.get("form")), self.size))
-    def find_footer(self):
-        length, start = little(self.data[-16:-8]), len(self.data) - little(self.data[-16:-8])
-        if self.data[-8:] != b"WMARKEND" or not 256 <= length <= 512 << 20 or start < 4096: return None
-        f = FOOTER.unpack_from(self.data, start)
-        good = (*f[:2], f[4], f[7]) == (FOOTER_MAGIC, 1, self.nonce, start)
-        return start if good and f[3] == crc32(self.data[start + 16:-48]) else None
-    def check_footer(self, at, first, is_lossy):
-        f, need = FOOTER.unpack_from(self.data, at), self.need
-        low, high = (min(self.events), max(self.events)) if self.events else ((0, 0), (0, 0))
-        need(self.times and f[5:7] == (first, self.size - first) and f[2] == f[20] == 0, "counts in the footer")
-        need(f[8:10] == (self.root(), self.previous), "root or last hash in the footer")
-        need(f[10:18] == (self.times[0], self.times[-1], *low, *high, self.groups, self.chain), "times or groups in the footer")
-        p, end = at + 208, len(self.data) - 48
-        for number, counts, seen in zip(f[18:20], (self.agents, self.types), self.seen):
-            names = [b""]
-            for _ in range(number):
-                q = p + 2 + little(self.data[p:p + 2])
-                name, entries = self.data[p + 2:q], little(self.data[q:q + 8])
-                need(q + 8 <= end and name > names[-1] and 0 <= entries - counts.get(name, 0) <= self.lost, "counters", p)
-                counts[name], p = entries, q + 8
-                names.append(name)
-            need(set(names[1:]) == seen or is_lossy and set(names) > seen, "names in the footer", p)
-        need(p == end, "bytes after the counters", p)
     def verify(self):
+        self.recorded = notes.read_history(self, lambda: read(os.path.join(self.path, "log.checkpoints"), 512 << 20))
         self.identity()
-        names = sorted(n for n in os.listdir(self.path) if re.fullmatch(r"[0-9]{20}\.seg", n))
+        names = sorted(n for n in os.listdir(self.path) if re.fullmatch(r"[0-9]{20}\.seg", n) and int(n[:20]) < 1 << 63)
         starts = [int(n[:20]) for n in names] + [None]
         for i, name in enumerate(names): self.segment(name, starts[i + 1], i == len(names) - 2)
         for index, form, self.where in self.erased:
             forms = {name for name, at in self.declared.get(index, ()) if at > index}
             self.need("body" in forms or form == 2 and "data" in forms, f"undeclared erasure of entry {index}")
         self.need(self.against[1] <= self.size, "truncated: shorter than the size asked for")
-        self.need(self.against[0] in (None, self.anchored), f"forked: not the root asked for at size {self.against[1]}")
+        self.need(self.against[0] in (None, self.roots[self.against[1]]), f"forked: not the root asked for at size {self.against[1]}")
         if self.erased: self.notes.append(f"{len(self.erased)} entries erased and declared")
-        return 4 if self.is_torn or self.erased else 0
+        return 4 if notes.judge(self) or self.is_torn or self.erased else 0
 def main(args):
-    anchor = re.fullmatch(r"([0-9a-f]{64})@([0-9]{1,19})", args[2]) if len(args) == 3 and args[1] == "--against" else None
-    if len(args) != 1 and not anchor: return print(__doc__) or 2
-    log = Log(args[0], (bytes.fromhex(anchor[1]), int(anchor[2])) if anchor else (None, 0))
+    anchor, keys = None, []
+    try:
+        for flag, value in zip(args[1::2], args[2::2], strict=True):
+            if flag == "--against": anchor = re.fullmatch(r"([0-9a-f]{64})@([0-9]{1,19})", value)
+            if flag == "--key": keys.append(notes.Key(value))
+            if flag not in ("--against", "--key") or flag == "--against" and not anchor: raise ValueError(flag)
+        log = Log(args[0], (bytes.fromhex(anchor[1]), int(anchor[2])) if anchor else (None, 0), keys)
+    except (ValueError, IndexError, notes.Malformed): return print(__doc__) or 2
     try: status = log.verify()
     except Tampered as finding: status = print(f"TAMPERED {finding}") or 1
     except OSError as error: status = print(f"CANNOT READ {error}") or 3
     for note in log.notes: print(f"note: {note}")
-    print("not covered: BLAKE3 digests in footers, side files" + ("" if anchor else ", any outside anchor"))
+    print("not covered: side files" + ("" if anchor else ", any outside anchor"))
     print(("intact", "tampered", "", "not judged", "intact, but not all is there")[status])
     print(f"root {log.root().hex()} size {log.size}")
     return status
