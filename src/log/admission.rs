@@ -1,12 +1,15 @@
 //! Admission: what is done to every entry of a caller before it is encoded.
 //!
 //! Its words are looked up when the log is strict, what it does not say of its surroundings is
-//! added, and secrets are taken out; in this order, so that nothing added escapes redaction.
+//! added, and secrets are taken out; in this order, so that nothing added escapes redaction. The
+//! first entry names the rules by which all of them are searched: that nothing was taken out of a
+//! log says something only beside what was looked for.
 
 use super::environment::Environment;
-use crate::entry::{Entry, check_vocabulary};
+use crate::entry::{Entry, Field, check_vocabulary};
 use crate::error::Result;
-use crate::redact::{Redaction, Redactor, Screened};
+use crate::redact::{Mode, Redaction, Redactor, Screened};
+use crate::sync::{AtomicBool, Ordering};
 use std::borrow::Cow;
 
 /// What every entry goes through.
@@ -15,6 +18,8 @@ pub(crate) struct Admission {
     is_strict: bool,
     environment: Environment,
     pub(crate) redactor: Redactor,
+    /// Whether an entry has named the rules.
+    are_rules_told: AtomicBool,
 }
 
 impl Admission {
@@ -28,7 +33,10 @@ impl Admission {
         is_strict: bool,
     ) -> Result<Self> {
         environment.check()?;
-        Ok(Self { is_strict, environment, redactor: Redactor::new(redaction)? })
+        let redactor = Redactor::new(redaction)?;
+        // Without rules there is nothing to tell.
+        let are_rules_told = AtomicBool::new(redactor.mode() == Mode::Off);
+        Ok(Self { is_strict, environment, redactor, are_rules_told })
     }
 
     /// Checks an entry and adds what it does not say.
@@ -52,6 +60,12 @@ impl Admission {
         entry: &'e Entry<'a>,
         payload: Cow<'e, str>,
     ) -> Result<Screened<'e, 'a>> {
-        self.redactor.screen(entry, payload)
+        let mut screened = self.redactor.screen(entry, payload)?;
+        let is_told = entry.is_system() || self.are_rules_told.load(Ordering::Relaxed);
+        if !is_told && !self.are_rules_told.swap(true, Ordering::Relaxed) {
+            let digest = self.redactor.rules_digest().to_owned();
+            screened.entry = Cow::Owned(screened.entry.into_owned().set(Field::RuleSet, digest));
+        }
+        Ok(screened)
     }
 }

@@ -169,9 +169,12 @@ fn is_same_entry(old: &Frame<'_>, new: &[u8], record: &Record) -> bool {
     }
     let (Some(old), Some(new)) = (old.meta(), new.meta()) else { return false };
     let (time, source) = (Field::Timestamp.id(), Field::Source.id());
+    // By which rules it was searched says nothing about what was sent.
+    let rules = Field::RuleSet.id();
     let comparable = |bytes| {
         let records = meta::Records::new(bytes).filter_map(Result::ok);
-        let counts = move |id: u8| id != source && (record.is_time_given || id != time);
+        let counts =
+            move |id: u8| id != source && id != rules && (record.is_time_given || id != time);
         records.filter(move |(id, _)| counts(*id))
     };
     comparable(old).eq(comparable(new)) && is_same_origin(origin(old), origin(new))

@@ -2,7 +2,8 @@
 
 use crate::{entry, fresh};
 use witnessmark::{
-    AuditLog, Entry, Environment, ErrorKind, EventTime, Evidence, Field, Outcome, Query, entry_json,
+    AuditLog, Entry, Environment, ErrorKind, EventTime, Evidence, Field, Outcome, Query, Redaction,
+    entry_json,
 };
 
 #[test]
@@ -139,4 +140,36 @@ fn the_hundred_entry_programme_runs_as_printed() {
     }
     let denied = log.query(&Query::new().outcome(Outcome::Denied)).unwrap();
     assert_eq!(denied.entries.len(), 10);
+}
+
+#[test]
+fn the_first_entry_of_a_writer_names_the_rules_though_nothing_was_taken_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let open =
+        |redaction| AuditLog::options(dir.path().join("log")).redaction(redaction).open().unwrap();
+    let rules = |log: &AuditLog, index: u64| {
+        let entry = log.entry(index.into()).unwrap();
+        assert_eq!(entry.text(Field::Redactions), None);
+        entry.text(Field::RuleSet).map(str::to_owned)
+    };
+    let log = open(Redaction::mask());
+    for id in ["a", "b"] {
+        let _ = log.append(entry("did:a", "{}").entry_id(id)).unwrap();
+    }
+    let standard = rules(&log, 0).expect("the digest of the standard rules");
+    assert_eq!((standard.len(), rules(&log, 1)), (64, None));
+    log.close().unwrap();
+    // Whoever opens the log names them again, and other rules have another digest. That the entry
+    // sent again would name rules this time makes it no other entry.
+    let log = open(Redaction::mask().allow_value("[a-z]{4}-[0-9]+"));
+    assert!(log.append(entry("did:a", "{}").entry_id("b")).unwrap().is_duplicate());
+    log.close().unwrap();
+    let log = open(Redaction::mask().allow_value("[a-z]{4}-[0-9]+"));
+    let _ = log.append(entry("did:a", "{}")).unwrap();
+    assert!(rules(&log, 2).is_some_and(|digest| digest != standard));
+    log.close().unwrap();
+    let log = open(Redaction::off());
+    let _ = log.append(entry("did:a", "{}")).unwrap();
+    assert_eq!(rules(&log, 3), None);
+    assert!(log.verify_integrity().unwrap().is_intact());
 }
