@@ -34,6 +34,8 @@ impl<'s> Appender<'s> {
             Some(file) => file,
             None => storage.create(HISTORY_NAME)?,
         };
+        // Whoever appended before may have failed in its sync: only what is stored counts.
+        file.drop_cache().map_err(|error| error.at_file(HISTORY_NAME))?;
         let (last, scanned) = scan::last_of(&*file)?;
         if let Some(flaw) = scanned.damage() {
             return Err(flaw.clone().into_error(HISTORY_NAME, 0).hint(

@@ -74,6 +74,7 @@ impl Options {
         // A name that a process before us gave and did not live to sync is in the cache only.
         storage.sync_dir()?;
         remove_leftovers(&*storage)?;
+        recover::read_from_medium(&*storage)?;
         let mut loaded = load(&storage, &identity)?;
         let counters = std::mem::take(&mut loaded.counters);
         let end = end_of_log(loaded.unsealed.last(), counters, start_of(&identity));

@@ -2,14 +2,16 @@
 //! is on the disk and not only in the page cache. The decision is [`crate::segment::recovery`]'s.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::group::{GROUP_HEADER_LEN, GroupHeader};
 use crate::format::history::HISTORY_NAME;
+use crate::format::parse_segment_name;
 use crate::hash;
-use crate::limits::FOOTER_BYTES_MAX;
+use crate::limits::{FOOTER_BYTES_MAX, UNSEALED_SEGMENTS_MAX};
 use crate::query::Query;
 use crate::segment::recovery::{Decision, Place, decide};
 use crate::segment::scan::Scan;
 use crate::segment::set::Found;
-use crate::storage::{Access, Storage, StorageFile};
+use crate::storage::{Access, DirEntry, FileKind, Storage, StorageFile};
 use crate::types::Hash;
 use crate::view::View;
 use std::fmt;
@@ -153,6 +155,40 @@ pub(crate) fn check_promised(storage: &dyn Storage, size: u64) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Has the segments that recovery builds on read from the medium: the active one, the one before it,
+/// and the one sealed last, whose footer may not have been synced.
+///
+/// Where a sync failed in this boot, the page cache may show what the disk does not have. Writing
+/// that again, which is done below, is not enough on ext4 in blocks that were reserved and never
+/// written: the cache takes them for written, and after the next crash they are zeros again. A log
+/// that was closed had every sync succeed, and keeps its cache.
+pub(crate) fn read_from_medium(storage: &dyn Storage) -> Result<()> {
+    let is_segment = |file: &DirEntry| {
+        file.kind == FileKind::Regular && parse_segment_name(&file.name).is_some()
+    };
+    let segments: Vec<DirEntry> = storage.list()?.into_iter().filter(is_segment).collect();
+    for DirEntry { name, .. } in segments.iter().rev().take(UNSEALED_SEGMENTS_MAX + 1) {
+        match storage.open(name, Access::Write) {
+            Ok(file) if was_closed(&*file)? => {}
+            Ok(file) => file.drop_cache().map_err(|error| error.at_file(&**name))?,
+            // It was made read-only, which comes after the sync.
+            Err(error) if is_denied(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Whether a segment ends in the empty group that closing leaves, without room behind it: cutting
+/// that off comes after all of it was synced.
+fn was_closed(file: &dyn StorageFile) -> Result<bool> {
+    let mut last = [0u8; GROUP_HEADER_LEN];
+    let Some(at) = file.len()?.checked_sub(GROUP_HEADER_LEN as u64) else { return Ok(false) };
+    file.read_exact_at(&mut last, at)?;
+    let Some(nonce) = GroupHeader::nonce_of(&last) else { return Ok(false) };
+    Ok(GroupHeader::decode(&last, nonce).is_ok_and(|(header, _)| header.count == 0))
 }
 
 /// Decides and does what was decided, but for the system entry.

@@ -7,7 +7,7 @@ use super::map::Map;
 use super::{Access, DirEntry, FileKind, Region, Storage, StorageFile, WriterLock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::history::HISTORY_NAME;
-use rustix::fs::{FallocateFlags, Mode, OFlags, RenameFlags};
+use rustix::fs::{Advice, FallocateFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{Read, Seek, Write};
@@ -359,6 +359,15 @@ impl FsFile {
     fn failed(&self, error: std::io::Error, what: &str) -> Error {
         Error::io(error, what, self.name.clone())
     }
+
+    /// What a sync that returned success is worth: on ext4 it may do so while the journal is being
+    /// given up (an error of the disk, a shutdown), although blocks that were reserved before are
+    /// not recorded as written. From then on the file system refuses every write, also one of no
+    /// bytes, which costs nothing elsewhere.
+    fn check_takes_writes(&self) -> Result<()> {
+        let written = self.file.write_at(&[], 0);
+        written.map(drop).map_err(|error| self.failed(error, "write behind a sync"))
+    }
 }
 
 impl StorageFile for FsFile {
@@ -397,11 +406,19 @@ impl StorageFile for FsFile {
     }
 
     fn sync_data(&self) -> Result<()> {
-        self.file.sync_data().map_err(|error| self.failed(error, "sync"))
+        self.file.sync_data().map_err(|error| self.failed(error, "sync"))?;
+        self.check_takes_writes()
     }
 
     fn sync_all(&self) -> Result<()> {
-        self.file.sync_all().map_err(|error| self.failed(error, "sync"))
+        self.file.sync_all().map_err(|error| self.failed(error, "sync"))?;
+        self.check_takes_writes()
+    }
+
+    fn drop_cache(&self) -> Result<()> {
+        self.sync_all()?;
+        rustix::fs::fadvise(&self.file, 0, None, Advice::DontNeed)
+            .map_err(|errno| self.failed(errno.into(), "drop the cache of"))
     }
 
     fn set_read_only(&self) -> Result<()> {

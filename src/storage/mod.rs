@@ -221,6 +221,18 @@ pub trait StorageFile: Send + Sync + fmt::Debug {
     /// As [`StorageFile::sync_data`].
     fn sync_all(&self) -> Result<()>;
 
+    /// Has everything written that still is to be, then lets go of what the system remembers of the
+    /// bytes, so that the next read asks the medium; does nothing where there is no such memory.
+    ///
+    /// For whoever takes over from a process whose sync may have failed: until then reads may show
+    /// bytes that the medium does not have, and writing them again does not always put them there.
+    ///
+    /// # Errors
+    /// As [`StorageFile::sync_data`].
+    fn drop_cache(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Takes the right to write away for whoever opens the file from now on (mode 0400).
     ///
     /// # Errors

@@ -22,6 +22,14 @@ skip_all() {
     exit 77
 }
 
+# needs TOOL...: what cannot be tried without these is skipped.
+needs() {
+    local tool
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null || skip_all "$tool is missing"
+    done
+}
+
 # same WHAT FOUND WANTED
 same() {
     [[ $2 == "$3" ]] || fail "$1: wanted $3, found $2"
@@ -42,5 +50,6 @@ exits() {
 # field KEY: the value of a key of the one JSON document on standard input.
 field() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
 
+export PYTHONDONTWRITEBYTECODE=1
 [[ -x $wmark ]] || skip_all "no $wmark; build it with: cargo build --release"
 command -v python3 >/dev/null || skip_all "python3 is missing"
