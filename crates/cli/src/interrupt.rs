@@ -3,13 +3,20 @@
 //! The first one raises a flag; the writer finishes what is on its way, says through which index
 //! entries are durable, and ends with 130. The second one ends the process at once, which loses
 //! nothing that was acknowledged. Reading commands do not install this: for them the signal's
-//! default, ending at once, is right.
+//! default, ending at once, is right. SIGXFSZ is caught in all of them.
 
 use crate::errors::{Answer, Failure};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Has a write beyond the limit on the size of files (RLIMIT_FSIZE) fail with an error that names the
+/// file, instead of ending the process without a word.
+pub(crate) fn outlive_size_limit() {
+    // Nobody asks whether it came. Where it cannot be caught, the signal's default remains.
+    let _ = flag::register(SIGXFSZ, Arc::default());
+}
 
 /// Whether somebody asked us to stop.
 #[derive(Clone, Debug)]

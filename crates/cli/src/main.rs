@@ -37,6 +37,7 @@ mod time;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    interrupt::outlive_size_limit();
     let cli = match args::parse() {
         Ok(cli) => cli,
         Err(code) => return code,
