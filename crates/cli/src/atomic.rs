@@ -28,7 +28,8 @@ pub(crate) fn proofs_beside(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn parent(path: &Path) -> &Path {
+/// The directory that a file will appear in.
+pub(crate) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

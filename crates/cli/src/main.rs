@@ -4,7 +4,7 @@
 //! args --> commands/NAME.rs --> library
 //!              |     \--> output (stdout: data, stderr: talk), errors (exit codes)
 //!              \--> filters, entries, time, escape, table, anchor, progress, atomic, input, interrupt,
-//!                                 files, keys, memory, places
+//!                                 files, keys, memory, places, sandbox
 //! ```
 //!
 //! One file per command, in [`commands`]; what they have in common stands beside it, one file per
@@ -30,6 +30,7 @@ mod memory;
 mod output;
 mod places;
 mod progress;
+mod sandbox;
 mod sanitised;
 mod table;
 mod time;

@@ -4,14 +4,16 @@
 //! writes nothing, and works on a copy.
 
 use crate::anchor::{self, Anchor};
-use crate::atomic::AtomicFile;
+use crate::atomic::{self, AtomicFile};
 use crate::context::{Context, no_log};
 use crate::errors::{Answer, DONE, Exit};
 use crate::escape::Clean;
 use crate::keys;
 use crate::memory;
 use crate::output::{BAD, DIM, GOOD, HEAD, Output, WARN, paint};
+use crate::places;
 use crate::progress::{Progress, Unit};
+use crate::sandbox;
 use crate::table::{bytes, grouped};
 use crate::time;
 use serde::Serialize;
@@ -33,6 +35,7 @@ Examples:
   wmark verify ./copy --against anchor.json --json | jq '.findings[]'
   wmark verify ./audit --key acme.pub
   wmark verify ./copy --against latest.note --key acme.pub
+  wmark verify ./from-a-stranger --sandbox
   wmark verify -q && echo good")]
 pub(crate) struct Args {
     /// Directory to audit; --log when not given
@@ -50,6 +53,10 @@ pub(crate) struct Args {
     /// Threads; 0 for one per core
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
+    /// Give up every right but to read the log first, and to write the report and what is
+    /// remembered (Landlock); ends with 3 where the kernel cannot
+    #[arg(long)]
+    sandbox: bool,
     /// End with 0 instead of 4 when what is there is right but not all is there
     #[arg(long)]
     allow_partial: bool,
@@ -131,6 +138,17 @@ fn check_is_log(dir: &Path) -> Answer<()> {
     Err(no_log(nothing, dir))
 }
 
+/// Gives up every right that what follows has no need of.
+fn enter_sandbox(args: &Args, dir: &Path, remembers: bool) -> Answer<()> {
+    let memories = places::memories().filter(|_| remembers);
+    if let Some(place) = &memories {
+        places::create(place)?;
+    }
+    let report = args.report.as_deref().map(atomic::parent);
+    let written: Vec<&Path> = memories.as_deref().into_iter().chain(report).collect();
+    sandbox::enter(&[dir], &written)
+}
+
 pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
     let dir = args.dir.clone().unwrap_or_else(|| context.global.log.clone());
     let keys = keys::all_verifier(&args.keys)?;
@@ -143,6 +161,10 @@ pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
     };
     let seen = known.as_ref().map(|known| known.checkpoint()).transpose()?;
     let seen = seen.as_ref().map(memory::head);
+    if args.sandbox {
+        // From here on the log's bytes are read, and nothing but them.
+        enter_sandbox(&args, &dir, !keys.is_empty() && !args.no_memory)?;
+    }
     let bar = Progress::new(&context.global, "verify", Some(0), Unit::Bytes);
     let bar = Arc::new(Mutex::new(bar));
     let shown = Arc::clone(&bar);
