@@ -30,6 +30,20 @@ crash:
     cargo build --release
     tests/system/kill9.sh
 
+# the real kernel, long: failing disks, power cuts, faults at every system call, a thousand kills
+system:
+    cargo build --release
+    KILLS=1000 tests/system/kill9.sh
+    STRIDE=1 tests/system/inject.sh
+    ENTRIES=2000 tests/system/ack_order.sh
+    ROUNDS=300 tests/system/power_cut.sh
+    ROUNDS=60 tests/system/block_eio.sh
+    ROUNDS=60 tests/system/lying_sync.sh
+    ROUNDS=100 tests/system/disk_full.sh
+    tests/system/odd_files.sh
+    tests/system/sandbox.sh
+    ENTRIES=1100000 tests/system/rss.sh
+
 # the command against the second reader
 twin:
     cargo build --release
