@@ -11,6 +11,7 @@
 )]
 
 mod agreement;
+mod attacks;
 mod cost;
 mod document;
 mod mutations;
