@@ -66,3 +66,20 @@ write("proof", "prefix", b'\x03{"schema":"wmark.consistency/1","old_size":0,"new
 for at, text in enumerate(['{"a": [1, -2.50e+3, "x\\u00e9\\n", null]}', '"\\ud83d\\ude00"', "[[[[]]]]",
                            '{"a":1,"a":2}', '{"big":12345678901234567890123, "e":1e400}', " true "]):
     write("payload", str(at), text.encode())
+# First index, count, how it is read, then bytes: nothing, one hash, whole edits of an honest file.
+for kind, rest in [(0, bytes(220)), (1, bytes(32)), (1, bytes(96)), (2, b""), (2, b"\x3f\0\x01"),
+                   (3, b"\x04\0W" * 3), (2, b"\x5f\0\xff" * 2)]:
+    for first, count in [(0, 3), (60, 7), (1023, 255)]:
+        write("nodes", f"{kind}-{len(rest)}-{first}", struct.pack("<HBB", first, count, kind) + rest)
+write("manifest", "empty", b'\0{"schema":"wmark.integrity-manifest/1","version":"1.0","generated_at":null,'
+      b'"roots":{"a":null},"files":{"a/b":{"sha256":"' + b"0" * 64 + b'","blake3":"' + b"0" * 64 +
+      b'","bytes":1}},"links":{},"functions":[],"manifest_hash":"' + b"0" * 64 + b'","signature":null}')
+write("manifest", "no-schema", b"\0{}")
+write("manifest", "honest", b"\1")
+for at in (5, 60, 200, 400, 900):
+    write("manifest", f"edit-{at}", b"\1" + struct.pack("<HBB", at, 0, 48) * 2)
+for name, text in [("all", ""), ("agent", "adid:web:agent-1.example"), ("prefix", "p/files/1"),
+                   ("range", "f3\nt20\noo"), ("times", "s1767225600\nu1767225700"), ("page", "l5\no\nv"),
+                   ("cursor", "c0100000000000000000000000000\noab"), ("id", "audit_0000000000000003"),
+                   ("types", "Btool_invocation\nl3\ny"), ("none", "tx\nfx\np")]:
+    write("query", name, text.encode())
