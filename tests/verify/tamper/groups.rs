@@ -134,7 +134,7 @@ pub(super) const CLASSES: &[Class] = &[
             case.at(&name, first);
         },
     )
-    .also(&[Forked, Edited, BadSeal, BadRoot]),
+    .also(&[BadSegment, Forked, Edited, BadSeal, BadRoot]),
     Class::found(
         "group-root-forged",
         BadRoot,
