@@ -5,8 +5,9 @@
 //! (8 producers, 4,096 outstanding each) the processor decides: some 900 ns an entry against
 //! 450 ns, two cores: 0.5.
 //!
-//! Measured with `wmark bench append`, the same load: 0.88-0.96, 0.72-0.76, 0.50-0.60, and
-//! pipelined 0.23, less than half of what was predicted. docs/PERFORMANCE.md has the machine.
+//! Measured by `cargo bench --bench append` (2026-11-28, machine in docs/PERFORMANCE.md): 1.02, 0.99,
+//! 0.80, and pipelined 0.23: half a million entries a second, half of what was predicted. The engine
+//! needs 2.2 us of two cores for an entry, and the disk gets every byte twice, zeros first.
 
 #[path = "fleet.rs"]
 mod fleet;

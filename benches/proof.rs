@@ -4,7 +4,8 @@
 //! Prediction: an inclusion proof reads 20 hashes from maps: under 2 us. A consistency proof reads
 //! as many: under 5 us. Checking hashes 20 pairs at 80 ns: 2 us.
 //!
-//! Measured: see docs/PERFORMANCE.md.
+//! Measured by `cargo bench --bench proof` (2026-11-28, machine in docs/PERFORMANCE.md): inclusion
+//! 2.9 us, 1.4 times the prediction; consistency 3.2 us; checks 1.6 and 2.0 us.
 
 #[path = "fleet.rs"]
 mod fleet;

@@ -3,7 +3,8 @@
 //! Prediction: four SHA-256 passes an entry, about 450 ns, on each of two cores: 2 M/s when they are
 //! free.
 //!
-//! Measured: see docs/PERFORMANCE.md.
+//! Measured by `cargo bench --bench verify` (2026-11-28, machine in docs/PERFORMANCE.md): 1.06 M/s on one
+//! thread, 1.98 M/s on two: 0.99 of the prediction.
 
 #[path = "fleet.rs"]
 mod fleet;
