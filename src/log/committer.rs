@@ -267,7 +267,7 @@ impl Committer {
         // Written ahead on another thread, so that no commit changes extents.
         let how = self.preallocate();
         let len = self.next_segment_len(0);
-        self.fixed.housekeeper.send(Job::Prepare { len, how });
+        self.fixed.housekeeper.want_spare(len, how);
         Ok(())
     }
 

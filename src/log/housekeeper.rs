@@ -1,5 +1,8 @@
-//! The housekeeper: one thread that seals finished segments, prepares the next one and keeps the
-//! growing part caught up, so that neither callers nor the committer do.
+//! The housekeeper: seals finished segments, prepares the next one and keeps the growing part
+//! caught up, so that neither callers nor the committer do.
+//!
+//! Two threads: one computes, the other waits for the disk to take the next segment's zeros. One
+//! after the other they took longer than eight producers take to fill a segment.
 //!
 //! Everything it does can be done again: sealing is idempotent, a spare can be thrown away, and
 //! whoever reads catches up by himself.
@@ -20,12 +23,17 @@ pub(crate) enum Job {
     /// Make the side files of these sealed segments again: at once where they are missing, when
     /// nothing else is to be done where they may be damaged.
     SideFiles { missing: Vec<u64>, perhaps: Vec<u64> },
-    /// Prepare the next segment.
-    Prepare { len: u64, how: Preallocate },
     /// Read what was published.
     CatchUp,
     /// Leave.
     Stop,
+}
+
+/// A segment to be prepared.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    len: u64,
+    how: Preallocate,
 }
 
 #[derive(Debug, Default)]
@@ -37,40 +45,66 @@ struct State {
     spare: Option<Spare>,
 }
 
-/// Handle to the housekeeper's thread.
+/// Handle to the housekeeper's threads.
 #[derive(Debug)]
 pub(crate) struct Housekeeper {
     jobs: Sender<Job>,
     state: Mutex<State>,
     changed: Condvar,
     nudged_at: AtomicU64,
-    thread: Mutex<Option<thread::JoinHandle<()>>>,
+    /// `None` once no more segments are wanted.
+    wanted: Mutex<Option<Sender<Wanted>>>,
+    threads: Mutex<Vec<thread::JoinHandle<()>>>,
 }
 
-/// Jobs that may wait; a seal and a prepare per rotation, and one catch-up.
+/// Jobs that may wait; a seal per rotation, and catch-ups.
 const JOBS_MAX: usize = 8;
 /// Published bytes after which the housekeeper reads what callers may ask for next.
 const CATCH_UP_BYTES: u64 = 1 << 20;
 
 impl Housekeeper {
-    /// Starts the thread.
+    /// Starts the threads.
     pub(crate) fn start(storage: Arc<dyn Storage>, catalog: Arc<Catalog>) -> Result<Arc<Self>> {
         let (jobs, inbox) = bounded(JOBS_MAX);
+        // Each is taken before the next one is wanted.
+        let (wanted, wishes) = bounded(1);
         let keeper = Arc::new(Self {
             jobs,
             state: Mutex::default(),
             changed: Condvar::default(),
             nudged_at: AtomicU64::new(0),
-            thread: Mutex::new(None),
+            wanted: Mutex::new(Some(wanted)),
+            threads: Mutex::default(),
         });
+        let (worker, its_storage) = (Arc::clone(&keeper), Arc::clone(&storage));
+        keeper.spawn("wmark-housekeeper", move || worker.run(&inbox, &its_storage, &catalog))?;
         let worker = Arc::clone(&keeper);
-        let body = move || worker.run(&inbox, &storage, &catalog);
-        let handle = thread::Builder::new()
-            .name("wmark-housekeeper".into())
-            .spawn(body)
-            .map_err(|error| Error::io(error, "start a thread", "housekeeper"))?;
-        *keeper.thread.lock() = Some(handle);
+        let prepare = move || wishes.iter().for_each(|wanted| worker.prepare(&*storage, wanted));
+        if let Err(error) = keeper.spawn("wmark-preparer", prepare) {
+            keeper.stop();
+            return Err(error);
+        }
         Ok(keeper)
+    }
+
+    fn spawn(&self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+        let handle = thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(body)
+            .map_err(|error| Error::io(error, "start a thread", name))?;
+        self.threads.lock().push(handle);
+        Ok(())
+    }
+
+    fn prepare(&self, storage: &dyn Storage, wanted: Wanted) {
+        let spare = Spare::prepare(storage, wanted.len, wanted.how);
+        let mut state = self.state.lock();
+        state.prepares_pending -= 1;
+        match spare {
+            Ok(spare) => state.spare = Some(spare),
+            Err(error) => state.prepare_error = Some(error),
+        }
+        self.changed.notify_all();
     }
 
     fn run(&self, inbox: &Receiver<Job>, storage: &Arc<dyn Storage>, catalog: &Catalog) {
@@ -101,16 +135,6 @@ impl Housekeeper {
                     }
                     to_look_at = perhaps;
                 }
-                Job::Prepare { len, how } => {
-                    let spare = Spare::prepare(&**storage, len, how);
-                    let mut state = self.state.lock();
-                    state.prepares_pending -= 1;
-                    match spare {
-                        Ok(spare) => state.spare = Some(spare),
-                        Err(error) => state.prepare_error = Some(error),
-                    }
-                    self.changed.notify_all();
-                }
                 Job::CatchUp => {
                     let view = catalog.view();
                     if let Some(part) = catalog.last_part() {
@@ -124,16 +148,20 @@ impl Housekeeper {
 
     /// Hands over a job; waits when too many are waiting.
     pub(crate) fn send(&self, job: Job) {
-        {
-            let mut state = self.state.lock();
-            match job {
-                Job::Seal(_) => state.seals_pending += 1,
-                Job::Prepare { .. } => state.prepares_pending += 1,
-                Job::SideFiles { .. } | Job::CatchUp | Job::Stop => {}
-            }
+        if matches!(job, Job::Seal(_)) {
+            self.state.lock().seals_pending += 1;
         }
         // The receiver lives as long as this handle's thread, which only `stop` ends.
         let _ = self.jobs.send(job);
+    }
+
+    /// Asks for the next segment to be prepared.
+    pub(crate) fn want_spare(&self, len: u64, how: Preallocate) {
+        if let Some(wanted) = &*self.wanted.lock() {
+            self.state.lock().prepares_pending += 1;
+            // The receiver lives until the sender is dropped.
+            let _ = wanted.send(Wanted { len, how });
+        }
     }
 
     /// Says how far the active segment is published; reading follows in steps.
@@ -194,11 +222,12 @@ impl Housekeeper {
         }
     }
 
-    /// Ends the thread once all jobs are done.
+    /// Ends the threads once all jobs are done.
     pub(crate) fn stop(&self) {
+        self.wanted.lock().take();
         self.send(Job::Stop);
-        let handle = self.thread.lock().take();
-        if let Some(handle) = handle {
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for handle in threads {
             let joined = handle.join();
             assert!(joined.is_ok(), "the housekeeper does not panic");
         }
