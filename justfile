@@ -53,6 +53,10 @@ twin:
 tamper:
     WMARK_TAMPER_ROUNDS=200 WMARK_TAMPER_KIB=256 cargo test --release --test verify tamper -- --nocapture
 
+# one flipped bit at a time, in this log and in other engines: the table of docs/ASSURANCE.md
+compare *arguments:
+    cd crates/compare && TMPDIR=/dev/shm cargo run --release -- {{arguments}}
+
 # fuzz one target, or all of them, ten minutes each
 fuzz target="all":
     #!/usr/bin/env bash
