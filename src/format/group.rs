@@ -209,6 +209,27 @@ mod tests {
     }
 
     #[test]
+    fn numbers_beyond_their_bounds_are_refused_under_a_right_crc() {
+        let judged = |bend: &dyn Fn(&mut GroupHeader)| {
+            let mut header = sample();
+            bend(&mut header);
+            GroupHeader::decode(&header.encode().0, 2).map_err(|flaw| flaw.what).err()
+        };
+        let most = u32::try_from(GROUP_BODY_BYTES_MAX).unwrap();
+        assert_eq!(judged(&|header| header.body_len = most), None);
+        for len in [most + 1, u32::MAX] {
+            assert_eq!(judged(&|header| header.body_len = len), Some("group length"));
+        }
+        assert_eq!(judged(&|header| header.count = GROUP_ENTRIES_MAX), None);
+        for count in [0, GROUP_ENTRIES_MAX + 1, u32::MAX] {
+            assert_eq!(judged(&|header| header.count = count), Some("group count"));
+        }
+        assert_eq!(judged(&|header| header.pad_len = 4095), None);
+        assert_eq!(judged(&|header| header.pad_len = 4096), Some("group padding"));
+        assert!(judged(&|header| header.synced_size = 4).is_some());
+    }
+
+    #[test]
     fn padding_reaches_the_next_aligned_offset() {
         assert_eq!(padding(4096, 96, 1), 0);
         assert_eq!(padding(4096, 96, 512), 416);

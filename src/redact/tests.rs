@@ -255,6 +255,15 @@ fn modes_differ_in_what_they_leave() {
 }
 
 #[test]
+fn no_key_is_shown() {
+    let key = RedactionKey::new([0xab; 32]).unwrap();
+    assert_eq!(format!("{key:?}"), "RedactionKey(..)");
+    let redaction = Redaction::hmac(key);
+    let shown = format!("{redaction:?} {:?}", redactor(&redaction));
+    assert!(shown.contains("RedactionKey(..)") && !shown.contains("171, 171"), "{shown}");
+}
+
+#[test]
 fn rules_of_ones_own_and_the_allow_list_hold() {
     let redaction = Redaction::mask()
         .pattern("acme-key", "acme_[0-9a-f]{8}", ["acme_"])

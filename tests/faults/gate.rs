@@ -21,15 +21,27 @@ pub(crate) struct Gate {
     synced: AtomicU64,
 }
 
+/// A gate that is shut. It opens when a test is over, by a failure too: the log that is closed then
+/// would wait before it for ever, and the test hang instead of being red.
+#[must_use]
+pub(crate) struct Shut(Arc<Gate>);
+
+impl Drop for Shut {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
 impl Gate {
-    pub(crate) fn shut(&self) {
+    pub(crate) fn shut(self: &Arc<Self>) -> Shut {
         *self.is_shut.lock().unwrap() = true;
+        Shut(Arc::clone(self))
     }
 
     /// Shuts the gate for heartbeats too.
-    pub(crate) fn shut_for_all(&self) {
+    pub(crate) fn shut_for_all(self: &Arc<Self>) -> Shut {
         self.holds_all.store(true, Ordering::SeqCst);
-        self.shut();
+        self.shut()
     }
 
     /// Syncs that have come to the gate so far.

@@ -29,7 +29,7 @@ fn nobody_is_shown_a_group_whose_sync_has_not_returned() {
     let reader = Reader::open(&path).unwrap();
     let early = reader.view().unwrap();
     assert!(early.size().get() <= 3 && early.unvouched() == 0);
-    gate.shut();
+    let _shut = gate.shut();
     let ticket = log.submit(entry("did:a", "{\"is\":\"on its way\"}")).unwrap();
     gate.await_written(4);
     // The whole group is in the file, and in the page cache of everybody.
@@ -84,7 +84,7 @@ fn a_full_queue_refuses_or_waits_and_loses_nothing() {
         .open()
         .unwrap();
     let big = format!("{{\"fill\":\"{}\"}}", "x".repeat(1 << 20));
-    gate.shut();
+    let _shut = gate.shut();
     let mut tickets = vec![log.submit(entry("did:a", "{}")).unwrap()];
     gate.await_written(1);
     let error = loop {
@@ -115,13 +115,13 @@ fn an_append_that_comes_during_a_heartbeat_or_a_sync_is_not_forgotten() {
         let log = options.open().unwrap();
         let _ = log.append(entry("did:a", "{}")).unwrap();
         let arrived = gate.arrived();
-        if during_heartbeat {
-            gate.shut_for_all();
+        let _shut = if during_heartbeat {
+            gate.shut_for_all()
         } else {
             gate.await_arrival(arrived); // the heartbeat, out of the way
             let _ = log.append_buffered(entry("did:a", "{}")).unwrap();
-            gate.shut_for_all();
-        }
+            gate.shut_for_all()
+        };
         std::thread::scope(|scope| {
             if !during_heartbeat {
                 scope.spawn(|| log.sync().unwrap());
@@ -233,7 +233,7 @@ fn child_writes_until_it_is_killed() {
     let data = format!("{{\"fill\":\"{}\"}}", "x".repeat(900));
     for n in 0..1_000_000u64 {
         // The group is in the file, its sync is held up: a reader has time to be too curious.
-        gate.shut();
+        let _shut = gate.shut();
         let ticket = log.submit(entry("did:a", &data)).unwrap();
         gate.await_written(n + 1);
         if n % 8 == 0 {
