@@ -57,6 +57,10 @@ tamper:
 compare *arguments:
     cd crates/compare && TMPDIR=/dev/shm cargo run --release -- {{arguments}}
 
+# ten deliberate bugs, one at a time: each must turn a test red
+planted *names:
+    tests/planted/run.sh {{names}}
+
 # fuzz one target, or all of them, ten minutes each
 fuzz target="all":
     #!/usr/bin/env bash

@@ -10,9 +10,12 @@
 //! tree as it is and once with a small sample that breaks it. Nothing here runs another program,
 //! and nothing is configured: whoever wants another limit changes it here, in the open.
 
+#[path = "tidy/assurance.rs"]
+mod assurance;
 #[path = "tidy/source.rs"]
 mod source;
 
+use assurance::{Patch, stale_patches, undescribed_patches, unknown_tests};
 use source::{Source, functions, is_word, line_of, scan_level, words};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -30,6 +33,7 @@ const UNSAFE_ROOMS: [&str; 4] =
 const CODEC_ROOM: &str = "src/format/side.rs";
 const CODEC: &str = "bincode";
 const ARCHITECTURE: &str = "docs/ARCHITECTURE.md";
+const ASSURANCE: &str = "docs/ASSURANCE.md";
 /// Names that say nothing about what lives inside.
 const REFUSED_NAMES: [&str; 6] = ["utils", "util", "common", "helpers", "misc", "shared"];
 
@@ -479,6 +483,18 @@ fn pages() -> Vec<(String, String)> {
     paths.iter().map(|path| (relative(path), read(path))).collect()
 }
 
+/// The deliberate bugs, by name.
+fn planted_bugs() -> Vec<Patch> {
+    let mut paths = Vec::new();
+    files_below(&root().join("tests/planted"), ".patch", &mut paths);
+    paths.sort();
+    let patch = |path: PathBuf| Patch {
+        name: path.file_stem().expect("a name").to_string_lossy().into_owned(),
+        text: std::fs::read_to_string(path).expect("UTF-8 patch"),
+    };
+    paths.into_iter().map(patch).collect()
+}
+
 // ---- the tree as it is ------------------------------------------------------------------------
 
 #[track_caller]
@@ -554,6 +570,40 @@ fn links_lead_somewhere() {
         dead_links(file, page, |target| root().join(target).exists())
     };
     judge(pages.iter().flat_map(check).collect());
+}
+
+#[test]
+fn every_planted_bug_still_applies() {
+    let mut patches = planted_bugs();
+    assert!(patches.len() >= 10, "the walk must reach tests/planted");
+    // `tests/planted/run.sh` has just applied this one, and wants to know what else is red.
+    let applied = std::env::var("WMARK_PLANTED").unwrap_or_default();
+    patches.retain(|patch| patch.name != applied);
+    judge(stale_patches(&patches, |file| std::fs::read_to_string(root().join(file)).ok()));
+}
+
+fn page_of_assurance() -> String {
+    std::fs::read_to_string(root().join(ASSURANCE)).expect("the page of assurance")
+}
+
+#[test]
+fn every_planted_bug_is_described() {
+    judge(undescribed_patches(&planted_bugs(), &page_of_assurance(), ASSURANCE));
+}
+
+#[test]
+fn tests_that_prove_something_exist() {
+    let (tree, page) = (tree(), page_of_assurance());
+    let words: Vec<_> = tree.iter().flat_map(|file| words(&file.code)).collect();
+    let functions: BTreeSet<&str> =
+        words.windows(2).filter(|pair| pair[0].1 == "fn").map(|pair| pair[1].1).collect();
+    let exists = |name: &str| match name.ends_with(".sh") {
+        true => root().join("tests/system").join(name).exists(),
+        false => functions.contains(name.rsplit("::").next().unwrap_or(name)),
+    };
+    for table in [("promises", 2), ("planted bugs", 4)] {
+        judge(unknown_tests(&page, ASSURANCE, table, exists));
+    }
 }
 
 // ---- each rule can fail -----------------------------------------------------------------------
@@ -709,6 +759,34 @@ fn a_dead_link_is_found_and_code_and_the_web_are_not_followed() {
     let exists =
         |path: &Path| ["docs/here.md", "docs/../up.md"].iter().any(|p| path == Path::new(p));
     assert_lines(&dead_links("docs/a.md", page, exists), &[1, 7]);
+}
+
+#[test]
+fn a_stale_patch_a_missing_row_and_a_test_that_is_gone_are_found() {
+    let text =
+        "bug: b\nbreaks: c\nfirst: d\n\n--- a/x.rs\n+++ b/x.rs\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n";
+    let patch = |text: &str| [Patch { name: "p".to_owned(), text: text.to_owned() }];
+    let file = |lines: &'static str| move |_: &str| Some(lines.to_owned());
+    assert_lines(&stale_patches(&patch(text), file("a\nb\nz\n")), &[]);
+    assert_lines(&stale_patches(&patch(text), file("a\nc\n")), &[7]);
+    assert_lines(&stale_patches(&patch(text), file("a\nb\na\nb\n")), &[7]);
+    assert_lines(&stale_patches(&patch(text), |_| None), &[7]);
+    assert_lines(&stale_patches(&patch("bug: b\nfirst: d\n"), file("")), &[1, 1]);
+    let page = |row: &str| {
+        format!("<!-- planted bugs -->\n| a |\n|---|\n{row}<!-- end of planted bugs -->\n")
+    };
+    let judged = |row: &str| undescribed_patches(&patch(text), &page(row), "a.md");
+    assert_lines(&judged("| p | b | c | test |\n"), &[]);
+    assert_lines(&judged(""), &[1]);
+    assert_lines(&judged("| p | b | other | test |\n"), &[1, 4]);
+    let named = |row: &str| {
+        unknown_tests(&page(row), "a.md", ("planted bugs", 4), |name| name == "is::here")
+    };
+    assert_lines(&named("| p | b | c | `is::here` |\n"), &[]);
+    assert_lines(
+        &named("| p | b | c | none |\n| `gone` | b | c | `gone`, `is::here` |\n"),
+        &[4, 5],
+    );
 }
 
 #[test]
