@@ -318,7 +318,11 @@ impl Driver {
     pub(crate) fn vouch(&self) -> Result<()> {
         self.sync()?;
         let mut committer = self.committer.lock();
-        committer.heartbeat().map_err(|error| self.failed(error))
+        let vouched = committer.heartbeat().map_err(|error| self.failed(error));
+        drop(committer);
+        // As after a round: whoever came meanwhile waits to be asked.
+        self.pass_on();
+        vouched
     }
 
     /// Refuses further entries and lets the log's own thread finish what has gathered.

@@ -108,14 +108,15 @@ fn a_full_queue_refuses_or_waits_and_loses_nothing() {
 /// While a heartbeat or a call of `sync` is at the disk, appends find the committer taken. They
 /// must be asked to go on when it is free again: nobody else would come.
 #[test]
-fn an_append_that_comes_during_a_heartbeat_or_a_sync_is_not_forgotten() {
-    for during_heartbeat in [true, false] {
+fn an_append_that_comes_during_a_heartbeat_a_sync_or_an_audit_is_not_forgotten() {
+    for during in ["heartbeat", "audit", "sync"] {
+        let is_sync = during == "sync";
         let dir = tempfile::tempdir().unwrap();
         let (options, gate) = gated(&dir.path().join("log"));
         let log = options.open().unwrap();
         let _ = log.append(entry("did:a", "{}")).unwrap();
         let arrived = gate.arrived();
-        let _shut = if during_heartbeat {
+        let _shut = if !is_sync {
             gate.shut_for_all()
         } else {
             gate.await_arrival(arrived); // the heartbeat, out of the way
@@ -123,10 +124,12 @@ fn an_append_that_comes_during_a_heartbeat_or_a_sync_is_not_forgotten() {
             gate.shut_for_all()
         };
         std::thread::scope(|scope| {
-            if !during_heartbeat {
-                scope.spawn(|| log.sync().unwrap());
+            if is_sync {
+                scope.spawn(|| log.sync().map(|_| ()).unwrap());
+            } else if during == "audit" {
+                scope.spawn(|| log.verify_integrity().map(|_| ()).unwrap());
             }
-            let arrived = arrived + u64::from(!during_heartbeat);
+            let arrived = arrived + u64::from(is_sync);
             gate.await_arrival(arrived);
             let late = scope.spawn(|| log.append(entry("did:late", "{}")).unwrap());
             for _ in 0..20_000 {
@@ -138,7 +141,7 @@ fn an_append_that_comes_during_a_heartbeat_or_a_sync_is_not_forgotten() {
                 if begun.elapsed().as_secs() > 20 {
                     // It hangs: let another round wake it, and say so.
                     let _ = log.submit(entry("did:rescue", "{}")).unwrap().wait();
-                    panic!("the append was forgotten, during heartbeat: {during_heartbeat}");
+                    panic!("the append was forgotten, during: {during}");
                 }
                 std::thread::yield_now();
             }
