@@ -18,11 +18,12 @@ use super::source::{Chunk, Source};
 use crate::entry::{Entry, Field};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{AuditLog, Receipt};
-use crate::sync::{AtomicBool, Condvar, Mutex, Ordering, thread};
+use crate::sync::{Condvar, Mutex, Ordering, thread};
 use crate::types::EntryIndex;
 use std::borrow::Cow;
 use std::io::Read;
 use std::ops::Range;
+use std::sync::atomic::AtomicBool;
 
 /// A rejected record, whole.
 #[derive(Debug)]

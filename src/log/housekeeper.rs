@@ -11,9 +11,8 @@ use super::active::{Preallocate, Spare};
 use super::seal::{self, SealJob};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Storage;
-use crate::sync::{Arc, AtomicU64, Condvar, Mutex, Ordering, thread};
+use crate::sync::{Arc, AtomicU64, Condvar, Mutex, Ordering, Receiver, Sender, bounded, thread};
 use crate::view::Catalog;
-use crossbeam_channel::{Receiver, Sender, bounded};
 
 /// Something to do.
 #[derive(Debug)]

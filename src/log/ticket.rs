@@ -6,11 +6,10 @@
 
 use super::encode::{EntryId, Given};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sync::{Arc, Mutex, Signal};
+use crate::sync::{Arc, Mutex, OnceLock, Signal};
 use crate::types::{EntryIndex, Hash, UnixNanos};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -165,7 +164,7 @@ impl GroupCell {
 pub struct Receipt {
     entry_id: EntryId,
     /// The id in words, once somebody asked for it.
-    id_text: OnceLock<Box<str>>,
+    id_text: std::sync::OnceLock<Box<str>>,
     index: EntryIndex,
     entry_hash: Hash,
     recorded_at: UnixNanos,
@@ -190,7 +189,7 @@ impl Receipt {
     pub(crate) fn new(given: Given, placement: &Placement, is_durable: bool) -> Self {
         Self {
             entry_id: given.entry_id,
-            id_text: OnceLock::new(),
+            id_text: std::sync::OnceLock::new(),
             index: EntryIndex::new(placement.index),
             entry_hash: placement.entry_hash,
             recorded_at: UnixNanos(placement.recorded_at),

@@ -246,7 +246,7 @@ fn run(audit: &Audit<'_>, tasks: &[Task], threads: usize, joined: &mut Joined) {
         return;
     }
     let board = Mutex::new(Board::default());
-    let changed = Condvar::new();
+    let changed = Condvar::default();
     let work = || {
         loop {
             let mut state = board.lock();

@@ -13,9 +13,8 @@ use crate::hash::SealHasher;
 use crate::index::MemIndex;
 use crate::merkle::{Frontier, NodeId};
 use crate::storage::StorageFile;
-use crate::sync::{Arc, Mutex, MutexGuard};
+use crate::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use crate::types::Hash;
-use std::sync::OnceLock;
 
 /// What has been read of a growing segment.
 #[derive(Debug)]

@@ -12,10 +12,9 @@ use crate::format::side::{self, Subject};
 use crate::format::{index_name, nodes_name, segment_name};
 use crate::index::{PartIndex, SealedIndex};
 use crate::storage::{Region, Storage};
-use crate::sync::Arc;
+use crate::sync::{Arc, OnceLock};
 use crate::types::Hash;
 use std::ops::Range;
-use std::sync::OnceLock;
 
 /// One sealed segment.
 #[derive(Debug)]

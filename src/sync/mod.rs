@@ -1,12 +1,26 @@
-//! Locks, condition variables, atomics and threads, in one place.
+//! Locks, condition variables, atomics, threads and channels, in one place.
 //!
 //! The rest of the crate takes them from here, so that a concurrency model can put its own in
-//! their stead without copying the code it checks.
+//! their stead without copying the code it checks: `--cfg model` with the feature `loom` or
+//! `shuttle` (`just models`). Without the flag the features change nothing.
 
-pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+#[cfg(all(model, any(feature = "loom", feature = "shuttle")))]
+mod model;
+
+#[cfg(all(model, any(feature = "loom", feature = "shuttle")))]
+pub(crate) use model::{
+    AtomicBool, AtomicU32, AtomicU64, Condvar, Mutex, MutexGuard, OnceLock, Receiver, RwLock,
+    Sender, bounded, thread,
+};
+
+#[cfg(not(all(model, any(feature = "loom", feature = "shuttle"))))]
+pub(crate) use self::real::{
+    AtomicBool, AtomicU32, AtomicU64, Condvar, Mutex, MutexGuard, OnceLock, Receiver, RwLock,
+    Sender, bounded, thread,
+};
+
 pub(crate) use std::sync::Arc;
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-pub(crate) use std::thread;
+pub(crate) use std::sync::atomic::Ordering;
 
 use std::time::Instant;
 
@@ -61,12 +75,12 @@ impl Signal {
     }
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(model)))]
 use futex::Bed;
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), model))]
 use portable::Bed;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(model)))]
 mod futex {
     use rustix::fs::Timespec;
     use rustix::thread::futex::{Flags, wait, wake};
@@ -96,37 +110,14 @@ mod futex {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
-mod portable {
-    use parking_lot::{Condvar, Mutex};
-    use std::sync::atomic::{AtomicU32, Ordering};
-    use std::time::Instant;
+#[cfg(any(not(target_os = "linux"), model))]
+mod portable;
 
-    #[derive(Debug, Default)]
-    pub(super) struct Bed {
-        lock: Mutex<()>,
-        changed: Condvar,
-    }
-
-    impl Bed {
-        pub(super) fn sleep(&self, word: &AtomicU32, seen: u32, deadline: Option<Instant>) {
-            let mut lock = self.lock.lock();
-            if word.load(Ordering::SeqCst) != seen {
-                return;
-            }
-            match deadline {
-                None => self.changed.wait(&mut lock),
-                Some(deadline) => drop(self.changed.wait_until(&mut lock, deadline)),
-            }
-        }
-
-        pub(super) fn wake(&self, _word: &AtomicU32, count: u32) {
-            let _lock = self.lock.lock();
-            if count == 1 {
-                self.changed.notify_one();
-            } else {
-                self.changed.notify_all();
-            }
-        }
-    }
+#[cfg(not(all(model, any(feature = "loom", feature = "shuttle"))))]
+mod real {
+    pub(crate) use crossbeam_channel::{Receiver, Sender, bounded};
+    pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+    pub(crate) use std::sync::OnceLock;
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+    pub(crate) use std::thread;
 }
