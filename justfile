@@ -25,8 +25,18 @@ tidy:
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
+# crash at every change to a simulated disk, so many images; SEED=n repeats one
+crash images="250000":
+    RUSTFLAGS="--cfg model" IMAGES={{images}} cargo test --release -p witnessmark \
+        --features shuttle --test faults -- --nocapture campaign::
+
+# every call to the disk fails in every way; each sync is left out
+models:
+    RUSTFLAGS="--cfg model" STEP=1 cargo test --release -p witnessmark --features shuttle \
+        --test faults -- --nocapture calls:: steps::
+
 # kill -9 in the middle of ingesting, a hundred times
-crash:
+kill9:
     cargo build --release
     tests/system/kill9.sh
 

@@ -32,7 +32,7 @@ fn what_a_crash_leaves_is_never_called_tampered() {
     let mut torn = 0;
     for (align, seed) in [(1, 31), (512, 32), (4096, 33)] {
         for at in 1..=changes_of(align, seed) {
-            let (sim, told) = told_until(at, align, seed, None);
+            let (sim, told) = told_until(at, align, seed);
             for image in 0..3 {
                 let disk = sim.fork();
                 disk.cut_power(&mut Dice::new(seed ^ at << 20 ^ image));

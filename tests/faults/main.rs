@@ -5,12 +5,17 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod audit;
+mod calls;
+mod campaign;
 mod gate;
 mod hostile;
+mod image;
 mod model;
 mod poison;
 mod power;
 mod readers;
 mod recovery;
 mod sim;
+mod steps;
 mod story;
+mod threads;

@@ -1,6 +1,7 @@
 //! The power goes: at every operation, with everything unsynced lost, kept, torn or reordered.
 
-use crate::sim::{Dice, Faults, Sim, SyncKind};
+use crate::campaign::is_set_aside;
+use crate::sim::{Dice, Faults, Sim};
 use crate::story::{Told, options, torn_tail};
 
 /// Changes the whole story makes when nothing goes wrong.
@@ -12,9 +13,9 @@ pub(crate) fn changes_of(align: u16, seed: u64) -> u64 {
 }
 
 /// Tells the story until the process dies at the `at`-th change.
-pub(crate) fn told_until(at: u64, align: u16, seed: u64, ignored: Option<SyncKind>) -> (Sim, Told) {
+pub(crate) fn told_until(at: u64, align: u16, seed: u64) -> (Sim, Told) {
     let sim = Sim::new();
-    sim.set_faults(Faults { die_after: Some(at), ignored, ..Faults::default() });
+    sim.set_faults(Faults { die_after: Some(at), ..Faults::default() });
     let mut told = Told::default();
     // It fails when the process dies, and may just be over before that.
     let _ = told.tell(&sim, align, seed);
@@ -27,14 +28,9 @@ fn wrong(seed: u64, at: u64, what: &str, result: Result<(), String>) -> Result<(
 }
 
 /// Every crash point of one story, `images` power cuts each.
-fn crash_everywhere(
-    align: u16,
-    seed: u64,
-    images: u64,
-    ignored: Option<SyncKind>,
-) -> Result<(), String> {
+fn crash_everywhere(align: u16, seed: u64, images: u64) -> Result<(), String> {
     for at in 1..=changes_of(align, seed) {
-        let (sim, told) = told_until(at, align, seed, ignored);
+        let (sim, told) = told_until(at, align, seed);
         for image in 0..images {
             let disk = sim.fork();
             disk.cut_power(&mut Dice::new(seed ^ at << 20 ^ image));
@@ -50,7 +46,7 @@ fn crash_everywhere(
 #[test]
 fn nothing_acknowledged_is_lost_wherever_the_power_goes() {
     for (align, seed) in [(1, 1), (512, 2), (4096, 3), (1, 4)] {
-        crash_everywhere(align, seed, 4, None).unwrap();
+        crash_everywhere(align, seed, 4).unwrap();
     }
 }
 
@@ -60,7 +56,7 @@ fn nothing_acknowledged_is_lost_wherever_the_power_goes() {
 fn a_process_killed_before_a_sync_is_followed_by_one_that_makes_up_for_it() {
     let (align, seed) = (1, 5);
     for at in 1..=changes_of(align, seed) {
-        let (sim, mut told) = told_until(at, align, seed, None);
+        let (sim, mut told) = told_until(at, align, seed);
         sim.kill();
         let log = options(&sim, align).open().unwrap();
         told.act(&log, &mut Dice::new(at), 60).unwrap();
@@ -77,10 +73,10 @@ fn drop_without_closing(sim: &Sim, log: witnessmark::AuditLog) {
 
 /// Cuts power, lets recovery die at its `n`-th change, cuts again, and so on for every `n`. What
 /// was torn must be whole in a quarantine file at the end, and told, and on record.
-fn crash_in_recovery(align: u16, seed: u64, ignored: Option<SyncKind>) -> Result<u64, String> {
+fn crash_in_recovery(align: u16, seed: u64) -> Result<u64, String> {
     let mut torn_logs = 0;
     for at in 1..=changes_of(align, seed) {
-        let (sim, told) = told_until(at, align, seed, None);
+        let (sim, told) = told_until(at, align, seed);
         sim.cut_power(&mut Dice::new(seed ^ at << 20));
         let torn = torn_tail(&sim);
         if torn.is_empty() {
@@ -89,7 +85,7 @@ fn crash_in_recovery(align: u16, seed: u64, ignored: Option<SyncKind>) -> Result
         torn_logs += 1;
         for die_after in 1.. {
             let disk = sim.fork();
-            disk.set_faults(Faults { die_after: Some(die_after), ignored, ..Faults::default() });
+            disk.set_faults(Faults { die_after: Some(die_after), ..Faults::default() });
             let recovered = options(&disk, align).open();
             disk.stop();
             let is_whole = disk.changes() < die_after;
@@ -97,9 +93,7 @@ fn crash_in_recovery(align: u16, seed: u64, ignored: Option<SyncKind>) -> Result
             disk.cut_power(&mut Dice::new(seed ^ at << 20 ^ die_after));
             let place = format!("recovery of change {at}, its change {die_after}");
             wrong(seed, at, &place, told.check(&disk, align))?;
-            let kept = disk.names().iter().any(|name| {
-                name.starts_with("quarantine") && name.ends_with(".bin") && disk.bytes(name) == torn
-            });
+            let kept = is_set_aside(&disk, &torn);
             if !kept {
                 return Err(format!("seed {seed}, {place}: {} torn bytes are gone", torn.len()));
             }
@@ -113,30 +107,8 @@ fn crash_in_recovery(align: u16, seed: u64, ignored: Option<SyncKind>) -> Result
 
 #[test]
 fn a_recovery_that_is_cut_short_loses_nothing_not_even_what_was_torn() {
-    let torn = crash_in_recovery(1, 6, None).unwrap() + crash_in_recovery(512, 7, None).unwrap();
+    let torn = crash_in_recovery(1, 6).unwrap() + crash_in_recovery(512, 7).unwrap();
     assert!(torn > 8, "only {torn} of these power cuts tore anything");
-}
-
-/// Each sync of docs/DURABILITY.md is there for a reason: without it the same crashes lose
-/// something, or leave a log that does not open.
-#[test]
-fn every_sync_of_the_argument_is_missed_when_it_is_left_out() {
-    let kinds = [
-        SyncKind::Group,
-        SyncKind::Header,
-        SyncKind::Identity,
-        SyncKind::Footer,
-        SyncKind::IdentityName,
-        SyncKind::SegmentName,
-    ];
-    for kind in kinds {
-        let lost = (10..16).any(|seed| crash_everywhere(1, seed, 4, Some(kind)).is_err());
-        assert!(lost, "nothing depends on the sync of {kind:?}");
-    }
-    for kind in [SyncKind::Quarantine, SyncKind::QuarantineName] {
-        let lost = (20..24).any(|seed| crash_in_recovery(1, seed, Some(kind)).is_err());
-        assert!(lost, "nothing depends on the sync of {kind:?}");
-    }
 }
 
 /// Without sector padding a sector with acknowledged bytes is written again; with it, a disk may
@@ -146,7 +118,7 @@ fn sector_padding_survives_disks_that_garble_what_they_write() {
     let losses = |align: u16| {
         let mut lost = 0;
         for at in (1..=changes_of(align, 8)).step_by(2) {
-            let (sim, told) = told_until(at, align, 8, None);
+            let (sim, told) = told_until(at, align, 8);
             sim.set_garbles();
             sim.cut_power(&mut Dice::new(at));
             lost += usize::from(told.check(&sim, align).is_err());

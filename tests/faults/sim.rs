@@ -10,15 +10,17 @@
 //! [`Sim::kill`] ends the process and keeps the cache. A failed sync behaves as Linux does: the
 //! writes count as clean and never reach the medium unless somebody writes them again.
 //!
-//! [`Faults`] says what goes wrong: the disk dies at the n-th change, a sync is ignored, an
-//! operation fails. Nothing here knows groups; names alone tell one kind of sync from another.
+//! [`Faults`] says what goes wrong: the disk dies at the n-th change, an operation fails. Nothing here knows groups; names alone tell one kind of sync from another.
+//! A disk that keeps a journal says which changes were made, so that `image` can make what a crash
+//! after each of them would have left without telling the story again.
 
+use crate::threads;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use witnessmark::storage::{Access, DirEntry, FileKind, Region, Storage, StorageFile, WriterLock};
 use witnessmark::{Error, ErrorKind, Result};
 
-const SECTOR: usize = 512;
+pub(crate) const SECTOR: usize = 512;
 
 /// What a sync is for, told from the file's name and the call.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -31,8 +33,10 @@ pub(crate) enum SyncKind {
     Identity,
     /// `fsync` of a segment that ends in a footer.
     Footer,
-    /// `fsync` of a segment without footer: recovery, or close.
+    /// `fsync` of a segment without footer that was written again: recovery.
     Rewrite,
+    /// `fsync` of a segment that was just cut behind its last group.
+    Close,
     /// The bytes a recovery set aside.
     Quarantine,
     /// The directory after `log.id` got its name.
@@ -41,8 +45,33 @@ pub(crate) enum SyncKind {
     SegmentName,
     /// The directory after a quarantine file got its name.
     QuarantineName,
+    /// The directory after the checkpoint history got its name.
+    RecordName,
+    /// A record of the checkpoint history.
+    Record,
+    /// The zeros of the next segment, before it has a header.
+    Spare,
     /// Everything else.
     Other,
+}
+
+/// What a call that fails has done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Effect {
+    /// Nothing. After a failed sync the pages count as clean and are not on the medium.
+    Nothing,
+    /// Half of it, where there are halves: a short write.
+    Half,
+    /// All of it.
+    All,
+}
+
+/// One call that fails, told by its number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FailedCall {
+    pub(crate) nth: u64,
+    pub(crate) kind: std::io::ErrorKind,
+    pub(crate) effect: Effect,
 }
 
 /// What goes wrong.
@@ -50,8 +79,6 @@ pub(crate) enum SyncKind {
 pub(crate) struct Faults {
     /// The process dies when this many changes were made; the last one may be half done.
     pub(crate) die_after: Option<u64>,
-    /// Syncs that return success and do nothing.
-    pub(crate) ignored: Option<SyncKind>,
     /// Writes of bytes that are there already do nothing: re-dirtying is undone.
     pub(crate) drops_rewrites: bool,
     /// The next operation of this name on a file whose name contains this fails.
@@ -60,41 +87,60 @@ pub(crate) struct Faults {
     pub(crate) fail_always: Vec<(&'static str, &'static str, std::io::ErrorKind)>,
     /// Of a failing write this many bytes are written.
     pub(crate) written_before_failure: usize,
+    /// The n-th call of any kind since the faults were set fails.
+    pub(crate) fail_nth: Option<FailedCall>,
 }
 
 #[derive(Clone, Debug)]
-enum Change {
-    Write(usize, Vec<u8>),
+pub(crate) enum Change {
+    Write(usize, Arc<[u8]>),
     SetLen(usize),
 }
 
 #[derive(Clone, Debug, Default)]
-struct FileData {
-    cache: Vec<u8>,
-    medium: Vec<u8>,
-    unsynced: Vec<Change>,
-    is_read_only: bool,
+pub(crate) struct FileData {
+    pub(crate) cache: Arc<Vec<u8>>,
+    pub(crate) medium: Arc<Vec<u8>>,
+    pub(crate) unsynced: Vec<Change>,
+    pub(crate) is_read_only: bool,
 }
 
 #[derive(Clone, Debug)]
-enum NameChange {
+pub(crate) enum NameChange {
     Bind(String, usize),
     Rename(String, String, usize),
     Remove(String),
 }
 
+/// One thing that a process did to the disk. Files are told by number, for names change.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    Create(String, usize),
+    Write(usize, usize, Arc<[u8]>),
+    SetLen(usize, usize),
+    Sync(usize, SyncKind),
+    SyncDir(SyncKind),
+    Rename(String, String, usize),
+    Remove(String),
+    ReadOnly(usize),
+}
+
 #[derive(Default)]
-struct State {
-    files: Vec<FileData>,
-    names: BTreeMap<String, usize>,
-    durable_names: BTreeMap<String, usize>,
-    name_changes: Vec<NameChange>,
+pub(crate) struct State {
+    pub(crate) files: Vec<FileData>,
+    pub(crate) names: BTreeMap<String, usize>,
+    pub(crate) durable_names: BTreeMap<String, usize>,
+    pub(crate) name_changes: Vec<NameChange>,
     changes: u64,
+    calls: u64,
     boot: u64,
     is_dead: bool,
     is_locked: bool,
     faults: Faults,
+    /// What the call that fails right now has done all the same.
+    effect: Option<Effect>,
     reads: BTreeMap<String, u64>,
+    journal: Option<Vec<Op>>,
 
     garbles: bool,
     after_look: Option<Box<dyn FnOnce() + Send>>,
@@ -150,22 +196,31 @@ fn grow(bytes: &mut Vec<u8>, len: usize) {
     }
 }
 
-fn write(bytes: &mut Vec<u8>, at: usize, new: &[u8]) {
+pub(crate) fn write(bytes: &mut Arc<Vec<u8>>, at: usize, new: &[u8]) {
+    let bytes = Arc::make_mut(bytes);
     grow(bytes, at + new.len());
     bytes[at..at + new.len()].copy_from_slice(new);
 }
 
+pub(crate) fn set_len(bytes: &mut Arc<Vec<u8>>, len: usize) {
+    Arc::make_mut(bytes).resize(len, 0);
+}
+
 impl FileData {
-    fn apply(bytes: &mut Vec<u8>, change: &Change) {
-        match change {
-            Change::Write(at, new) => write(bytes, *at, new),
-            Change::SetLen(len) => bytes.resize(*len, 0),
+    fn make(&mut self, change: Change) {
+        match &change {
+            Change::Write(at, new) => write(&mut self.cache, *at, new),
+            Change::SetLen(len) => set_len(&mut self.cache, *len),
         }
+        self.unsynced.push(change);
     }
 
-    fn sync(&mut self) {
+    pub(crate) fn sync(&mut self) {
         for change in std::mem::take(&mut self.unsynced) {
-            Self::apply(&mut self.medium, &change);
+            match change {
+                Change::Write(at, new) => write(&mut self.medium, at, &new),
+                Change::SetLen(len) => set_len(&mut self.medium, len),
+            }
         }
     }
 
@@ -174,7 +229,7 @@ impl FileData {
         for change in std::mem::take(&mut self.unsynced) {
             match change {
                 Change::SetLen(len) if mode == 1 || (mode > 1 && dice.below(2) == 0) => {
-                    self.medium.resize(len, 0);
+                    set_len(&mut self.medium, len);
                 }
                 Change::SetLen(_) => {}
                 Change::Write(at, new) => {
@@ -195,10 +250,10 @@ impl FileData {
                         } else if garbles && dice.below(2) == 0 {
                             // A sector that was being written holds anything at all.
                             let begin = (at + from) / SECTOR * SECTOR;
-                            grow(&mut self.medium, begin + SECTOR);
-                            for byte in &mut self.medium[begin..begin + SECTOR] {
-                                *byte = u8::try_from(dice.below(256)).unwrap();
-                            }
+                            let noise = || u8::try_from(dice.below(256)).unwrap();
+                            let noise: Vec<u8> =
+                                std::iter::repeat_with(noise).take(SECTOR).collect();
+                            write(&mut self.medium, begin, &noise);
                         }
                         from = to;
                         nth += 1;
@@ -216,19 +271,75 @@ impl State {
         found.map_or_else(|| "(removed)".to_owned(), |(name, _)| name.clone())
     }
 
-    /// Counts a change; the process may die of it.
-    fn change(&mut self, call: &'static str, name: &str) -> Result<()> {
-        self.check(call, name)?;
+    /// What is different after a call that did what it should.
+    pub(crate) fn apply(&mut self, op: &Op) {
+        match op.clone() {
+            Op::Create(name, id) => {
+                if id == self.files.len() {
+                    self.files.push(FileData::default());
+                }
+                self.names.insert(name.clone(), id);
+                self.name_changes.push(NameChange::Bind(name, id));
+            }
+            Op::Write(id, at, bytes) => self.files[id].make(Change::Write(at, bytes)),
+            Op::SetLen(id, len) => self.files[id].make(Change::SetLen(len)),
+            Op::Sync(id, _) => self.files[id].sync(),
+            Op::SyncDir(_) => {
+                self.durable_names = self.names.clone();
+                self.name_changes.clear();
+            }
+            Op::Rename(from, to, id) => {
+                self.names.remove(&from);
+                self.names.insert(to.clone(), id);
+                self.name_changes.push(NameChange::Rename(from, to, id));
+            }
+            Op::Remove(name) => {
+                self.names.remove(&name);
+                self.name_changes.push(NameChange::Remove(name));
+            }
+            Op::ReadOnly(id) => self.files[id].is_read_only = true,
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.push(op.clone());
+        }
+    }
+
+    /// Makes a change, or fails; the process may die of it.
+    fn change(&mut self, call: &'static str, name: &str, op: &Op) -> Result<()> {
+        let result = self.check(call, name);
+        if let Err(error) = result {
+            match (self.effect.take(), op) {
+                (Some(Effect::All), op) => self.apply(op),
+                (Some(Effect::Half), Op::Write(id, at, bytes)) => {
+                    self.apply(&Op::Write(*id, *at, bytes[..bytes.len() / 2].into()));
+                }
+                // Clean pages that were never written: what Linux leaves after a failed fsync.
+                (_, Op::Sync(id, _)) if !self.is_dead => self.files[*id].unsynced.clear(),
+                _ => {}
+            }
+            return Err(error);
+        }
         self.changes += 1;
         if self.faults.die_after.is_some_and(|after| self.changes >= after) {
             self.is_dead = true;
         }
+        if self.is_dead && matches!(op, Op::Sync(..) | Op::SyncDir(_)) {
+            // Power may go before, in the middle of, or after a sync that nobody heard back from.
+            return Err(dead());
+        }
+        self.apply(op);
         Ok(())
     }
 
     fn check(&mut self, call: &'static str, name: &str) -> Result<()> {
         if self.is_dead {
             return Err(dead());
+        }
+        self.calls += 1;
+        self.effect = None;
+        if let Some(failed) = self.faults.fail_nth.filter(|failed| failed.nth == self.calls) {
+            self.effect = Some(failed.effect);
+            return Err(Error::io(failed.kind.into(), call, name));
         }
         let hits =
             |(c, part, _): &(&str, &str, std::io::ErrorKind)| *c == call && name.contains(part);
@@ -246,14 +357,19 @@ impl State {
             _ if name.starts_with("quarantine") => SyncKind::Quarantine,
             _ if name.starts_with("log.id") => SyncKind::Identity,
             "spare.tmp" if bytes.starts_with(b"WMARKSEG") => SyncKind::Header,
+            "spare.tmp" => SyncKind::Spare,
+            "log.checkpoints" => SyncKind::Record,
             _ if name.ends_with(".seg") && call == "sync_data" => SyncKind::Group,
             _ if name.ends_with(".seg") && bytes.ends_with(b"WMARKEND") => SyncKind::Footer,
-            _ if name.ends_with(".seg") => SyncKind::Rewrite,
+            _ if name.ends_with(".seg") => match self.files[id].unsynced.last() {
+                Some(Change::SetLen(_)) => SyncKind::Close,
+                _ => SyncKind::Rewrite,
+            },
             _ => SyncKind::Other,
         }
     }
 
-    fn kind_of_dir_sync(&self) -> SyncKind {
+    pub(crate) fn kind_of_dir_sync(&self) -> SyncKind {
         let to = |end: &str, begin: &str| {
             self.name_changes.iter().any(|change| match change {
                 NameChange::Bind(name, _) | NameChange::Rename(_, name, _) => {
@@ -268,6 +384,8 @@ impl State {
             SyncKind::IdentityName
         } else if to(".bin", "quarantine") {
             SyncKind::QuarantineName
+        } else if to("", "log.checkpoints") {
+            SyncKind::RecordName
         } else {
             SyncKind::Other
         }
@@ -284,13 +402,40 @@ impl Sim {
         Arc::new(self.clone())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
+    }
+
+    /// Another thread may come first: every call is a place where it may.
+    fn call(&self) -> MutexGuard<'_, State> {
+        threads::breathe();
+        self.state()
+    }
+
+    /// Keeps a journal from here on.
+    pub(crate) fn keep_journal(&self) {
+        self.state().journal = Some(Vec::new());
+    }
+
+    /// Changes in the journal so far.
+    pub(crate) fn journal_len(&self) -> usize {
+        self.state().journal.as_ref().map_or(0, Vec::len)
+    }
+
+    /// The journal; none is kept from here on.
+    pub(crate) fn take_journal(&self) -> Vec<Op> {
+        self.state().journal.take().unwrap_or_default()
+    }
+
+    /// Calls since the faults were set, of any kind.
+    pub(crate) fn calls(&self) -> u64 {
+        self.state().calls
     }
 
     pub(crate) fn set_faults(&self, faults: Faults) {
         let mut state = self.state();
         state.changes = 0;
+        state.calls = 0;
         state.faults = faults;
     }
 
@@ -381,7 +526,7 @@ impl Sim {
     /// A file's bytes, as processes see them.
     pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
         let state = self.state();
-        state.files[state.names[name]].cache.clone()
+        state.files[state.names[name]].cache.to_vec()
     }
 
     /// Replaces a file's bytes, durably: what somebody else did to the disk.
@@ -395,8 +540,16 @@ impl Sim {
         }
         let file = &mut state.files[id];
         file.unsynced.clear();
-        file.cache = bytes.to_vec();
-        file.medium = bytes.to_vec();
+        file.cache = Arc::new(bytes.to_vec());
+        file.medium = Arc::clone(&file.cache);
+    }
+
+    /// Copies all files to a real directory, for people to look at.
+    pub(crate) fn save(&self, dir: &str) {
+        std::fs::create_dir_all(dir).unwrap();
+        for name in self.names() {
+            std::fs::write(format!("{dir}/{name}"), self.bytes(&name)).unwrap();
+        }
     }
 
     /// Removes a file, durably.
@@ -407,8 +560,8 @@ impl Sim {
     }
 
     /// Reads a file in full without an entry in the books.
-    fn read(&self, id: usize) -> Vec<u8> {
-        self.state().files[id].cache.clone()
+    fn read(&self, id: usize) -> Arc<Vec<u8>> {
+        Arc::clone(&self.state().files[id].cache)
     }
 }
 
@@ -425,20 +578,18 @@ impl Drop for Unlock {
 
 impl Storage for Sim {
     fn create(&self, name: &str) -> Result<Arc<dyn StorageFile>> {
-        let mut state = self.state();
-        state.change("create", name)?;
+        let mut state = self.call();
         if state.names.contains_key(name) {
+            state.check("create", name)?;
             return Err(Error::new(ErrorKind::AlreadyExists, "file exists").at_file(name));
         }
         let id = state.files.len();
-        state.files.push(FileData::default());
-        state.names.insert(name.to_owned(), id);
-        state.name_changes.push(NameChange::Bind(name.to_owned(), id));
+        state.change("create", name, &Op::Create(name.to_owned(), id))?;
         Ok(Arc::new(SimFile { sim: self.clone(), id, boot: state.boot }))
     }
 
     fn open(&self, name: &str, access: Access) -> Result<Arc<dyn StorageFile>> {
-        let mut state = self.state();
+        let mut state = self.call();
         state.check(if access == Access::Read { "open" } else { "open_write" }, name)?;
         let missing = || Error::new(ErrorKind::NotFound, "no such file").at_file(name);
         let id = *state.names.get(name).ok_or_else(missing)?;
@@ -450,41 +601,35 @@ impl Storage for Sim {
     }
 
     fn rename(&self, from: &str, to: &str, replace: bool) -> Result<()> {
-        let mut state = self.state();
-        state.change("rename", to)?;
-        if !replace && state.names.contains_key(to) {
-            return Err(Error::new(ErrorKind::AlreadyExists, "file exists").at_file(to));
+        let mut state = self.call();
+        let id = state.names.get(from).copied();
+        let refused = match id {
+            None => Some((ErrorKind::NotFound, "no such file", from)),
+            Some(_) if !replace && state.names.contains_key(to) => {
+                Some((ErrorKind::AlreadyExists, "file exists", to))
+            }
+            Some(_) => None,
+        };
+        if let Some((kind, message, name)) = refused {
+            state.check("rename", to)?;
+            return Err(Error::new(kind, message).at_file(name));
         }
-        let missing = || Error::new(ErrorKind::NotFound, "no such file").at_file(from);
-        let id = state.names.remove(from).ok_or_else(missing)?;
-        state.names.insert(to.to_owned(), id);
-        state.name_changes.push(NameChange::Rename(from.to_owned(), to.to_owned(), id));
-        Ok(())
+        let op = Op::Rename(from.to_owned(), to.to_owned(), id.unwrap_or_default());
+        state.change("rename", to, &op)
     }
 
     fn remove(&self, name: &str) -> Result<()> {
-        let mut state = self.state();
+        let mut state = self.call();
         if !state.names.contains_key(name) && !state.is_dead {
             return Err(Error::new(ErrorKind::NotFound, "no such file").at_file(name));
         }
-        state.change("remove", name)?;
-        state.names.remove(name);
-        state.name_changes.push(NameChange::Remove(name.to_owned()));
-        Ok(())
+        state.change("remove", name, &Op::Remove(name.to_owned()))
     }
 
     fn sync_dir(&self) -> Result<()> {
-        let mut state = self.state();
+        let mut state = self.call();
         let kind = state.kind_of_dir_sync();
-        let failed = state.change("sync_dir", "");
-        if state.is_dead {
-            return Err(dead());
-        }
-        if failed.is_ok() && state.faults.ignored != Some(kind) {
-            state.durable_names = state.names.clone();
-            state.name_changes.clear();
-        }
-        failed
+        state.change("sync_dir", "", &Op::SyncDir(kind))
     }
 
     fn list(&self) -> Result<Vec<DirEntry>> {
@@ -504,7 +649,7 @@ impl Storage for Sim {
         let missing = || Error::new(ErrorKind::NotFound, "no such file").at_file(name);
         let id = *state.names.get(name).ok_or_else(missing)?;
         drop(state);
-        Ok(Region::Heap(self.read(id).into()))
+        Ok(Region::Heap(self.read(id).as_slice().into()))
     }
 
     fn lock_writer(&self) -> Result<WriterLock> {
@@ -546,7 +691,7 @@ impl Storage for Sim {
 impl SimFile {
     /// The state, unless the process that opened this file is gone.
     fn state(&self) -> Result<MutexGuard<'_, State>> {
-        let state = self.sim.state();
+        let state = self.sim.call();
         if state.boot == self.boot { Ok(state) } else { Err(dead()) }
     }
 
@@ -554,18 +699,7 @@ impl SimFile {
         let mut state = self.state()?;
         let name = state.name_of(self.id);
         let kind = state.kind_of_sync(call, self.id);
-        let failed = state.change(call, &name);
-        if state.is_dead {
-            // Power may go before, in the middle of, or after a sync that nobody heard back from.
-            return Err(dead());
-        }
-        if failed.is_err() {
-            // Clean pages that were never written: what Linux leaves after a failed fsync.
-            state.files[self.id].unsynced.clear();
-        } else if state.faults.ignored != Some(kind) {
-            state.files[self.id].sync();
-        }
-        failed
+        state.change(call, &name, &Op::Sync(self.id, kind))
     }
 }
 
@@ -590,18 +724,15 @@ impl StorageFile for SimFile {
         let mut state = self.state()?;
         let name = state.name_of(self.id);
         let at = usize::try_from(offset).unwrap();
-        let result = state.change("write", &name);
-        let bytes = match &result {
-            Ok(()) => bytes,
-            Err(_) if state.is_dead => return result,
-            Err(_) => &bytes[..bytes.len().min(state.faults.written_before_failure)],
-        };
         let drops = state.faults.drops_rewrites;
-        let file = &mut state.files[self.id];
-        let is_there = file.cache.get(at..at + bytes.len()) == Some(bytes);
-        write(&mut file.cache, at, bytes);
-        if !(drops && is_there) {
-            file.unsynced.push(Change::Write(at, bytes.to_vec()));
+        let file = &state.files[self.id];
+        if drops && file.cache.get(at..at + bytes.len()) == Some(bytes) {
+            return state.check("write", &name);
+        }
+        let result = state.change("write", &name, &Op::Write(self.id, at, bytes.into()));
+        if result.is_err() && !state.is_dead && state.faults.written_before_failure > 0 {
+            let some = bytes.len().min(state.faults.written_before_failure);
+            state.apply(&Op::Write(self.id, at, bytes[..some].into()));
         }
         result
     }
@@ -609,12 +740,7 @@ impl StorageFile for SimFile {
     fn set_len(&self, len: u64) -> Result<()> {
         let mut state = self.state()?;
         let name = state.name_of(self.id);
-        state.change("set_len", &name)?;
-        let len = usize::try_from(len).unwrap();
-        let file = &mut state.files[self.id];
-        file.cache.resize(len, 0);
-        file.unsynced.push(Change::SetLen(len));
-        Ok(())
+        state.change("set_len", &name, &Op::SetLen(self.id, usize::try_from(len).unwrap()))
     }
 
     fn allocate(&self, _offset: u64, _len: u64) -> Result<()> {
@@ -634,8 +760,6 @@ impl StorageFile for SimFile {
     fn set_read_only(&self) -> Result<()> {
         let mut state = self.state()?;
         let name = state.name_of(self.id);
-        state.change("set_read_only", &name)?;
-        state.files[self.id].is_read_only = true;
-        Ok(())
+        state.change("set_read_only", &name, &Op::ReadOnly(self.id))
     }
 }

@@ -12,6 +12,8 @@ pub(crate) struct Told {
     pub(crate) receipts: Vec<(u64, Hash)>,
     /// Largest head that was shown.
     pub(crate) head: Option<(TreeSize, Hash)>,
+    /// Size of the largest checkpoint that was handed out.
+    pub(crate) checkpoint: Option<TreeSize>,
 }
 
 pub(crate) fn options(sim: &Sim, align: u16) -> Options {
@@ -34,6 +36,13 @@ fn text(dice: &mut Dice) -> String {
 impl Told {
     pub(crate) fn take(&mut self, receipt: &witnessmark::Receipt) {
         self.receipts.push((receipt.index().get(), receipt.entry_hash()));
+    }
+
+    /// What somebody else was told as well.
+    pub(crate) fn learn(&mut self, more: Self) {
+        self.receipts.extend(more.receipts);
+        self.checkpoint = self.checkpoint.max(more.checkpoint);
+        self.head = self.head.into_iter().chain(more.head).max_by_key(|(size, _)| *size);
     }
 
     fn look(&mut self, log: &AuditLog) {
@@ -103,7 +112,7 @@ impl Told {
         check_recoveries(sim, &view)
     }
 
-    fn check_log(&self, log: &AuditLog) -> std::result::Result<(), String> {
+    pub(crate) fn check_log(&self, log: &AuditLog) -> std::result::Result<(), String> {
         let view = log.view();
         for (index, hash) in &self.receipts {
             let entry = view.entry((*index).into());
@@ -118,6 +127,11 @@ impl Told {
                 return Err(format!("the tree of size {size} is another one now"));
             }
         }
+        let last = log.last_checkpoint().map_err(|error| format!("checkpoint: {error}"))?;
+        let last = last.map(|last| last.checkpoint().size());
+        if last < self.checkpoint {
+            return Err(format!("the checkpoint of size {:?} is gone: {last:?}", self.checkpoint));
+        }
         let all = view.query(&Query::new().limit(0).system(true)).map_err(|e| e.to_string())?;
         let wanted = view.size().get();
         if all.entries.len() as u64 != wanted {
@@ -128,7 +142,10 @@ impl Told {
 }
 
 /// Every quarantine file is named by a recovery entry.
-fn check_recoveries(sim: &Sim, view: &witnessmark::View) -> std::result::Result<(), String> {
+pub(crate) fn check_recoveries(
+    sim: &Sim,
+    view: &witnessmark::View,
+) -> std::result::Result<(), String> {
     let query = Query::new().event_type("witnessmark.recovery").system(true).limit(0);
     let records = view.query(&query).map_err(|error| error.to_string())?.entries;
     let is_named = |name: &str| {
