@@ -30,6 +30,42 @@ struct Literal {
 struct Window {
     literal: usize,
     begin: usize,
+    /// Whether it is the second of the literal's two windows.
+    is_second: bool,
+    /// The four bytes of both windows: looked at before the literal, whose classes are far away.
+    four: Four,
+}
+
+/// Four bytes in any case; those that may be several are not in the mask.
+#[derive(Clone, Copy, Debug, Default)]
+struct Four {
+    bytes: u32,
+    mask: u32,
+}
+
+impl Four {
+    fn of(classes: &[Class]) -> Self {
+        let mut four = Self::default();
+        for (shift, class) in (0..).step_by(8).zip(classes.iter().take(WINDOW + 1)) {
+            let mut folded =
+                (0..=u8::MAX).filter(|byte| class.get(usize::from(*byte)) == Some(&true));
+            let Some(first) = folded.next().map(|byte| byte | 0x20) else { continue };
+            if folded.all(|byte| byte | 0x20 == first) {
+                four.bytes |= u32::from(first) << shift;
+                four.mask |= 0xff << shift;
+            }
+        }
+        four
+    }
+
+    fn may_be(self, bytes: [u8; WINDOW + 1]) -> bool {
+        folded(bytes) & self.mask == self.bytes
+    }
+}
+
+/// Four bytes with upper-case letters made lower, and some others confused.
+fn folded(bytes: [u8; WINDOW + 1]) -> u32 {
+    u32::from_le_bytes(bytes) | 0x2020_2020
 }
 
 const BUCKETS: usize = 64;
@@ -50,8 +86,7 @@ const FILTER_WORDS: usize = 1024;
 
 /// Where the bit of four bytes is: word and bit.
 fn bit_of(bytes: [u8; WINDOW + 1]) -> (usize, u64) {
-    let folded = u32::from_le_bytes(bytes) | 0x2020_2020;
-    let hash = folded.wrapping_mul(0x9e37_79b1) >> 16;
+    let hash = folded(bytes).wrapping_mul(0x9e37_79b1) >> 16;
     ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
@@ -120,8 +155,10 @@ impl Sieve {
                 window.map(|class| u64::from(weight(class).max(1))).product()
             };
             let begin = (0..=last).min_by_key(cost)?;
-            windows.push(Window { literal: number, begin });
-            windows.push(Window { literal: number, begin: begin + 1 });
+            let four = Four::of(literal.classes.get(begin..).unwrap_or_default());
+            let first = Window { literal: number, begin, is_second: false, four };
+            windows.push(first);
+            windows.push(Window { begin: begin + 1, is_second: true, ..first });
         }
         // Windows that are alike share a bucket, so that its tables stay narrow.
         let bytes = |window: &Window| -> Vec<usize> {
@@ -223,9 +260,12 @@ impl Sieve {
             let bucket = self.buckets.get(hit.trailing_zeros() as usize);
             hit &= hit - 1;
             let is_here = |window: &Window| {
+                let four = at.checked_sub(window.is_second.into()).and_then(|at| bytes.get(at..));
+                let four = four.and_then(|four| four.first_chunk());
                 let literal = self.literals.get(window.literal);
                 let begin = at.checked_sub(window.begin);
-                literal.zip(begin).is_some_and(|(literal, begin)| literal.is_at(bytes, begin))
+                four.is_some_and(|four| window.four.may_be(*four))
+                    && literal.zip(begin).is_some_and(|(one, begin)| one.is_at(bytes, begin))
             };
             if bucket.is_some_and(|bucket| bucket.iter().any(is_here)) {
                 return true;
