@@ -140,9 +140,17 @@ impl Sealed {
         let rebuilt = self.rebuilt.get_or_init(|| {
             let mut followed = Followed::new(&self.header)?;
             let groups = self.bytes_from(u32::try_from(SEGMENT_HEADER_LEN).unwrap_or(0))?;
-            followed
-                .take_all(groups, self.header.nonce)
-                .map_err(|error| error.at_file(segment_name(self.header.first_index)))?;
+            let name = || segment_name(self.header.first_index);
+            let taken = followed.take_all(groups, self.header.nonce);
+            taken.map_err(|error| error.at_file(name()))?;
+            let found = PartIndex::len(&followed.index);
+            if found != self.subject().count {
+                // Damage that looks like the end of the groups: nobody may take it for one.
+                let message = "a sealed segment holds another number of entries than its footer";
+                return Err(Error::new(ErrorKind::Corrupt, message)
+                    .at_file(name())
+                    .expected(self.subject().count, found));
+            }
             Ok(Box::new(followed))
         });
         rebuilt.as_ref().map(|followed| &**followed).map_err(Clone::clone)
