@@ -318,7 +318,11 @@ impl Driver {
     pub(crate) fn vouch(&self) -> Result<()> {
         self.sync()?;
         let mut committer = self.committer.lock();
-        let vouched = committer.heartbeat().map_err(|error| self.failed(error));
+        let vouched = match self.queue.closed() {
+            // Somebody came between the two, and failed: nothing is synced again after that.
+            Some(error) => Err(error),
+            None => committer.heartbeat().map_err(|error| self.failed(error)),
+        };
         drop(committer);
         // As after a round: whoever came meanwhile waits to be asked.
         self.pass_on();

@@ -399,10 +399,12 @@ impl Inner {
 
     /// Vouches for the last entries and cuts the last segment behind its last group.
     fn finish(&self) -> Result<()> {
+        let mut committer = self.driver.committer();
+        // Not before the lock: an append under way may fail right then, and nothing may be synced
+        // again after that.
         if let Some(error) = self.driver.poisoned() {
             return Err(error);
         }
-        let mut committer = self.driver.committer();
         committer.heartbeat().map_err(committer::CommitError::into_error)?;
         self.housekeeper.wait_sealed()?;
         committer.active.file.set_len(committer.active.at)?;
