@@ -206,7 +206,7 @@ fn the_record_of_a_clock_is_written_with_the_next_group_that_fits() {
     sim.set_faults(crate::sim::Faults {
         fail_always: vec![
             ("create", "spare", std::io::ErrorKind::StorageFull),
-            ("rename", "", std::io::ErrorKind::StorageFull),
+            ("write", "spare", std::io::ErrorKind::StorageFull),
             ("allocate", "", std::io::ErrorKind::StorageFull),
         ],
         ..Default::default()
