@@ -466,6 +466,9 @@ fn every_crash_of_every_call_leaves_what_was_told() {
             .map(|(_, count)| count)
             .sum::<u64>()
     };
-    assert!(only.is_some() || outcomes("lying flush") > 0, "no flush lied");
-    assert!(only.is_some() || DECAYS.iter().all(|how: &Decay| outcomes(&format!("{how:?}")) > 0));
+    // Few images do not always hold one of each kind.
+    if only.is_none() && wanted >= 10_000 {
+        assert!(outcomes("lying flush") > 0, "no flush lied");
+        assert!(DECAYS.iter().all(|how: &Decay| outcomes(&format!("{how:?}")) > 0));
+    }
 }
