@@ -28,11 +28,11 @@ docs:
 # crash at every change to a simulated disk, so many images; SEED=n repeats one
 crash images="250000":
     RUSTFLAGS="--cfg model" IMAGES={{images}} cargo test --release -p witnessmark \
-        --features shuttle --test faults -- --nocapture campaign::
+        --test faults -- --nocapture campaign::
 
 # every call to the disk fails in every way; each sync is left out; 100,000 schedules of threads
 models:
-    RUSTFLAGS="--cfg model" STEP=1 SCHEDULES=100000 cargo test --release -p witnessmark --features shuttle \
+    RUSTFLAGS="--cfg model" STEP=1 SCHEDULES=100000 cargo test --release -p witnessmark \
         --test faults -- --nocapture calls:: steps:: schedules::
 
 # kill -9 in the middle of ingesting, a hundred times

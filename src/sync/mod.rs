@@ -1,19 +1,18 @@
 //! Locks, condition variables, atomics, threads and channels, in one place.
 //!
 //! The rest of the crate takes them from here, so that a concurrency model can put its own in
-//! their stead without copying the code it checks: `--cfg model` with the feature `loom` or
-//! `shuttle` (`just models`). Without the flag the features change nothing.
+//! their stead without copying the code it checks: `--cfg model` (`just models`).
 
-#[cfg(all(model, any(feature = "loom", feature = "shuttle")))]
+#[cfg(model)]
 mod model;
 
-#[cfg(all(model, any(feature = "loom", feature = "shuttle")))]
+#[cfg(model)]
 pub(crate) use model::{
     AtomicBool, AtomicU32, AtomicU64, Condvar, Mutex, MutexGuard, OnceLock, Receiver, RwLock,
     Sender, bounded, thread,
 };
 
-#[cfg(not(all(model, any(feature = "loom", feature = "shuttle"))))]
+#[cfg(not(model))]
 pub(crate) use self::real::{
     AtomicBool, AtomicU32, AtomicU64, Condvar, Mutex, MutexGuard, OnceLock, Receiver, RwLock,
     Sender, bounded, thread,
@@ -113,7 +112,7 @@ mod futex {
 #[cfg(any(not(target_os = "linux"), model))]
 mod portable;
 
-#[cfg(not(all(model, any(feature = "loom", feature = "shuttle"))))]
+#[cfg(not(model))]
 mod real {
     pub(crate) use crossbeam_channel::{Receiver, Sender, bounded};
     pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};

@@ -1,41 +1,32 @@
 //! The same names over a model checker: every operation is a place where it may switch threads.
 //!
-//! Both checkers speak the standard library's language, the rest of the crate `parking_lot`'s; the
+//! The checker speaks the standard library's language, the rest of the crate `parking_lot`'s; the
 //! wrappers here translate and decide nothing. Time does not pass in a model: a wait with a
-//! deadline ends by being woken or, under `shuttle`, by the dice.
+//! deadline ends by being woken, or by the dice.
 
-#[cfg(feature = "loom")]
-use loom as checker;
-#[cfg(not(feature = "loom"))]
-use shuttle as checker;
-
-pub(crate) use checker::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::time::Instant;
 
-/// Threads of the model; scopes, which only the auditor uses, stay the system's.
+/// Threads of the model.
 pub(crate) mod thread {
-    #[cfg(not(feature = "loom"))]
-    pub(crate) use super::checker::thread::scope;
     #[cfg(test)]
-    pub(crate) use super::checker::thread::spawn;
-    pub(crate) use super::checker::thread::{Builder, JoinHandle, yield_now};
+    pub(crate) use shuttle::thread::spawn;
+    pub(crate) use shuttle::thread::{Builder, JoinHandle, scope, yield_now};
     pub(crate) use std::thread::available_parallelism;
-    #[cfg(feature = "loom")]
-    pub(crate) use std::thread::scope;
 }
 
 /// A lock whose holder cannot panic and go on, so that nobody asks whether it was poisoned.
-pub(crate) struct Mutex<T>(checker::sync::Mutex<T>);
+pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
 
 /// What [`Mutex::lock`] gives; empty only while [`Condvar::wait`] has it.
-pub(crate) struct MutexGuard<'a, T>(Option<checker::sync::MutexGuard<'a, T>>);
+pub(crate) struct MutexGuard<'a, T>(Option<shuttle::sync::MutexGuard<'a, T>>);
 
 impl<T> Mutex<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self(checker::sync::Mutex::new(value))
+        Self(shuttle::sync::Mutex::new(value))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
@@ -78,7 +69,7 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 }
 
 /// A condition variable.
-pub(crate) struct Condvar(checker::sync::Condvar);
+pub(crate) struct Condvar(shuttle::sync::Condvar);
 
 /// How a wait with a deadline ended.
 pub(crate) struct Waited(bool);
@@ -91,7 +82,7 @@ impl Waited {
 
 impl Default for Condvar {
     fn default() -> Self {
-        Self(checker::sync::Condvar::new())
+        Self(shuttle::sync::Condvar::new())
     }
 }
 
@@ -110,7 +101,6 @@ impl Condvar {
     }
 
     pub(crate) fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, _: Instant) -> Waited {
-        #[cfg(not(feature = "loom"))]
         if shuttle::rand::Rng::gen_bool(&mut shuttle::rand::thread_rng(), 0.2) {
             return Waited(true);
         }
@@ -128,18 +118,18 @@ impl Condvar {
 }
 
 /// A lock for many readers or one writer.
-pub(crate) struct RwLock<T>(checker::sync::RwLock<T>);
+pub(crate) struct RwLock<T>(shuttle::sync::RwLock<T>);
 
 impl<T> RwLock<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self(checker::sync::RwLock::new(value))
+        Self(shuttle::sync::RwLock::new(value))
     }
 
-    pub(crate) fn read(&self) -> checker::sync::RwLockReadGuard<'_, T> {
+    pub(crate) fn read(&self) -> shuttle::sync::RwLockReadGuard<'_, T> {
         self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    pub(crate) fn write(&self) -> checker::sync::RwLockWriteGuard<'_, T> {
+    pub(crate) fn write(&self) -> shuttle::sync::RwLockWriteGuard<'_, T> {
         self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

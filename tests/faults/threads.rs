@@ -1,9 +1,9 @@
 //! Threads of the tests: the system's, or those of a model that plays every interleaving from a seed.
 //!
-//! With `--cfg model` and the feature `shuttle` the engine's locks are the model's, and so must be
+//! With `--cfg model` the engine's locks are the model's, and so must be
 //! the threads that use it: everything happens within [`run`].
 
-#[cfg(all(model, feature = "shuttle"))]
+#[cfg(model)]
 mod here {
     use shuttle::scheduler::RandomScheduler;
     use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
@@ -46,7 +46,7 @@ mod here {
     pub(crate) use shuttle::thread::spawn;
 }
 
-#[cfg(not(all(model, feature = "shuttle")))]
+#[cfg(not(model))]
 mod here {
     /// Runs it; the system decides which thread goes first.
     pub(crate) fn run<T>(_seed: u64, body: impl Fn() -> T) -> T {
