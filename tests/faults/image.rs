@@ -9,10 +9,7 @@
 //! middle of the next one leaves, in each [`Flavour`]. A disk that breaks its promises is made here
 //! too: flushes that did nothing, and blocks that are not what was written.
 
-use crate::sim::{
-    Change, Dice, FileData, NameChange, Op, SECTOR, Sim, State, SyncKind, set_len, write,
-};
-use std::collections::BTreeMap;
+use crate::sim::{Change, Dice, FileData, Op, SECTOR, Sim, State, SyncKind, set_len, write};
 use std::sync::Arc;
 
 /// What of the unsynced is still there.
@@ -134,28 +131,11 @@ fn settle_names(state: &mut State, flavour: Flavour, dice: &mut Dice) {
     let mut names = state.durable_names.clone();
     for (nth, change) in changes.into_iter().enumerate() {
         if landing.lands(nth, dice) {
-            change_name(&mut names, change);
+            change.apply_to(&mut names);
         }
     }
     state.names.clone_from(&names);
     state.durable_names = names;
-}
-
-fn change_name(names: &mut BTreeMap<String, usize>, change: NameChange) {
-    match change {
-        NameChange::Bind(name, id) => {
-            names.insert(name, id);
-        }
-        NameChange::Rename(from, to, id) => {
-            if names.get(&from) == Some(&id) {
-                names.remove(&from);
-            }
-            names.insert(to, id);
-        }
-        NameChange::Remove(name) => {
-            names.remove(&name);
-        }
-    }
 }
 
 /// A disk on which a journal is played, change by change.
