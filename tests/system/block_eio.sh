@@ -15,9 +15,7 @@ needs_root strace nbdkit nbdfuse fusermount3
 [[ -c /dev/fuse ]] || skip_all "no /dev/fuse here"
 
 rounds=${ROUNDS:-8}
-seed=${SEED:-$(($(date +%s) % 32768))}
-RANDOM=$seed
-say "seed $seed (SEED=$seed repeats the delays)"
+seeded "the delays"
 disk=$scratch/disk
 mkdir "$scratch/device"
 # The device is gone with the mount of nbdfuse, and nbdkit with nbdfuse.

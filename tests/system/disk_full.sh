@@ -12,9 +12,7 @@ source "$root/tests/system/disks.bash"
 needs_root
 
 rounds=${ROUNDS:-8}
-seed=${SEED:-$(($(date +%s) % 32768))}
-RANDOM=$seed
-say "seed $seed (SEED=$seed repeats the sizes)"
+seeded "the sizes"
 # 40 MB in entries of every size up to 20 kB: more than there is room for anywhere here.
 python3 - >"$scratch/input.jsonl" <<'PYTHON'
 import json

@@ -10,7 +10,6 @@ if [[ -d /dev/shm && -w /dev/shm ]]; then export TMPDIR=/dev/shm; fi
 source "$(dirname "${BASH_SOURCE[0]}")/rig.bash"
 needs strace
 
-seed=${SEED:-$(($(date +%s) % 32768))}
-say "seed $seed (SEED=$seed repeats the choice)"
+seeded "the choice"
 python3 "$root/tests/system/inject.py" "$wmark" "$scratch" "${STRIDE:-3}" "$seed" ||
     fail "a fault went wrong, seed $seed"

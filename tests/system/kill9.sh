@@ -10,7 +10,6 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=rig.bash
 source "$(dirname "${BASH_SOURCE[0]}")/rig.bash"
 
-seed=${SEED:-$(($(date +%s) % 32768))}
-say "seed $seed (SEED=$seed repeats the choices)"
+seeded "the choices"
 python3 "$root/tests/system/kill9.py" "$wmark" "$scratch" "${KILLS:-100}" "$seed" ||
     fail "seed $seed"

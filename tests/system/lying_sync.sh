@@ -13,9 +13,7 @@ source "$root/tests/system/disks.bash"
 needs_root strace taskset
 
 rounds=${ROUNDS:-4}
-seed=${SEED:-$(($(date +%s) % 32768))}
-RANDOM=$seed
-say "seed $seed (SEED=$seed repeats where the lies begin)"
+seeded "where the lies begin"
 disk=$scratch/disk
 truncate -s 64M "$scratch/image"
 mkfs.ext4 -q -F "$scratch/image"

@@ -14,9 +14,7 @@ needs_root
 
 rounds=${ROUNDS:-16}
 rounds_per_log=4
-seed=${SEED:-$(($(date +%s) % 32768))}
-RANDOM=$seed
-say "seed $seed (SEED=$seed repeats the delays)"
+seeded "the delays"
 disk=$scratch/disk
 truncate -s 96M "$scratch/image"
 mkfs.ext4 -q -F "$scratch/image"

@@ -22,6 +22,13 @@ skip_all() {
     exit 77
 }
 
+# seeded WHAT: sets $seed, and has $RANDOM follow from it.
+seeded() {
+    seed=${SEED:-$(($(date +%s) % 32768))}
+    RANDOM=$seed
+    say "seed $seed (SEED=$seed repeats $1)"
+}
+
 # needs TOOL...: what cannot be tried without these is skipped.
 needs() {
     local tool

@@ -6,9 +6,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/rig.bash"
 
 rounds=${ROUNDS:-25}
-seed=${SEED:-$(($(date +%s) % 32768))}
-RANDOM=$seed
-say "seed $seed (SEED=$seed repeats the delays)"
+seeded "the delays"
 log=$scratch/log
 out=$scratch/out
 (umask 077 && printf 'a-key-of-the-test' >"$scratch/key")
