@@ -29,7 +29,8 @@ pub struct RecoveryReport {
     pub segment: String,
     /// Where its last valid group ends.
     pub offset: u64,
-    /// Bytes set aside; none of them was ever acknowledged.
+    /// Bytes set aside. Nothing that is left says that they were acknowledged: what a crash leaves of
+    /// a write, or, if the disk damaged it before the next group vouched for it, the last group.
     pub bytes: u64,
     /// BLAKE3 of these bytes.
     pub digest: Hash,
@@ -60,8 +61,8 @@ impl fmt::Display for RecoveryReport {
         let Self { segment, offset, bytes, quarantine, reason, .. } = self;
         write!(
             f,
-            "{segment} ended in {bytes} bytes of a write that was never acknowledged (from byte \
-             {offset}: {reason}); they were set aside in {quarantine}"
+            "{segment} ended in {bytes} bytes of a write that nothing vouches for (from byte {offset}: \
+             {reason}); they were set aside in {quarantine}"
         )
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | nothing, or zeros | no | keep: the log ends here |
 //! | nothing, or zeros | yes | refuse: acknowledged entries are missing |
-//! | broken bytes | no, last segment | quarantine: a torn write, never acknowledged |
+//! | broken bytes | no, last segment | quarantine: a torn write |
 //! | broken bytes | no, another segment follows | keep: a torn footer; sealing goes on |
 //! | broken bytes | yes | refuse: acknowledged entries are damaged |
 //! | the beginning of a footer | followed by another segment | keep: sealing goes on |
@@ -31,7 +31,7 @@ pub enum Place {
 pub enum Decision {
     /// The valid groups are the whole segment.
     Keep,
-    /// Bytes `from..to` were never acknowledged: set them aside and clear them.
+    /// Nothing says that bytes `from..to` were acknowledged: set them aside and clear them.
     Quarantine {
         /// Where the last valid group ends.
         from: u64,
