@@ -308,9 +308,18 @@ fn trusting(sink: super::http::HttpSink, path: &Path) -> Result<super::http::Htt
     let shown = path.display().to_string();
     let mut pem = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| {
-        std::io::Read::read_to_end(&mut std::io::Read::take(file, AUTHORITIES_BYTES_MAX), &mut pem)
+        std::io::Read::read_to_end(
+            &mut std::io::Read::take(file, AUTHORITIES_BYTES_MAX + 1),
+            &mut pem,
+        )
     });
     read.map_err(|error| Error::io(error, "read", shown.as_str()))?;
+    if pem.len() as u64 > AUTHORITIES_BYTES_MAX {
+        let message = "the file of authorities is too long";
+        return Err(Error::new(ErrorKind::TooLarge, message)
+            .at_file(shown)
+            .expected(format_args!("at most {AUTHORITIES_BYTES_MAX} bytes"), "more"));
+    }
     sink.trusting(&pem).map_err(|error| error.at_file(shown))
 }
 
@@ -401,6 +410,19 @@ mod tests {
             sync: true,
         };
         assert_eq!(SinkConfig::new(kind).check().unwrap_err().kind(), ErrorKind::Invalid);
+    }
+
+    #[cfg(feature = "https")]
+    #[test]
+    fn a_long_file_of_authorities_is_refused_and_not_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        let written = std::fs::File::create(&path).unwrap();
+        for (len, kind) in [(0, ErrorKind::Invalid), (1, ErrorKind::TooLarge)] {
+            written.set_len(AUTHORITIES_BYTES_MAX + len).unwrap();
+            let sink = super::super::http::HttpSink::new("https://h/", None, Duration::ZERO);
+            assert_eq!(trusting(sink.unwrap(), &path).unwrap_err().kind(), kind);
+        }
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl Authority {
         assert!(output.status.success(), "{args}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// A certificate by `ca` for this name, valid from 2020 until the end of this year.
+    /// A certificate by `ca` for this name, valid from 2020 until the end of `year`.
     fn certify(&self, name: &str, alternative: &str, year: u32) {
         self.openssl(&format!("req -keyout {name}.key -out {name}.csr -subj /CN={name}"), &[]);
         let extensions = format!("subjectAltName={alternative}\nbasicConstraints=CA:FALSE\n");
