@@ -6,7 +6,7 @@
 //! and the last group, written once more.
 //!
 //! Measured by `cargo bench --bench open` (2026-11-28, machine in docs/PERFORMANCE.md): 44 ms, after a
-//! kill 80 ms, for reading 4.5 ms.
+//! kill 80 ms (92 since opening reads from the disk then, by `wmark bench open`), for reading 4.5 ms.
 
 #[path = "fleet.rs"]
 mod fleet;

@@ -372,6 +372,11 @@ fn farewell(tour: &mut Tour<'_>, view: &View) -> Answer<()> {
     let home = tour.home.display().to_string();
     let home = Clean::text(&home).to_string();
     tour.line(format_args!("{} {home}, go on there:", paint(HEAD, "It all lies in")))?;
+    if let Ok(program) = std::env::current_exe() {
+        // `cargo run` puts nothing on the PATH.
+        let program = program.display().to_string();
+        tour.line(format_args!("   alias wmark={}", Clean::text(&program)))?;
+    }
     tour.line(format_args!("   export WMARK_LOG={home}/log"))?;
     for command in [
         "wmark stats".to_owned(),
