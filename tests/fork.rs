@@ -43,6 +43,7 @@ fn child(log: &AuditLog, path: &Path, before: Ticket) -> i32 {
         is_refused(log.append(entry())),
         is_refused(log.append_batch([entry()])),
         is_refused(log.append_buffered(entry())),
+        is_refused(log.append_batch_buffered([entry()])),
         is_refused(log.submit(entry()).and_then(Ticket::wait)),
         is_refused(log.submit(entry()).and_then(answered)),
         is_refused(log.sync()),

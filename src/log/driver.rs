@@ -146,12 +146,13 @@ impl Driver {
         Ok((id, placement, is_durable))
     }
 
-    /// Appends entries, all of them or none, in one group.
+    /// Appends entries, all of them or none, in one group; returns as [`Driver::append`] does.
     pub(crate) fn append_batch<'a>(
         &self,
         entries: impl Iterator<Item = Entry<'a>>,
+        needs_sync: bool,
     ) -> Result<Vec<(Given, Placement, bool)>> {
-        let queued = self.enqueue(entries, true)?;
+        let queued = self.enqueue(entries, needs_sync)?;
         self.drive(&queued.cell);
         let one = |(i, id): (usize, Given)| {
             let (placement, is_durable) = answer(&queued.cell, queued.position + i)?;

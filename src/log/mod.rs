@@ -181,7 +181,7 @@ impl AuditLog {
         &self,
         entries: impl IntoIterator<Item = Entry<'a>>,
     ) -> Result<Vec<Receipt>> {
-        let placed = self.inner.driver.append_batch(entries.into_iter())?;
+        let placed = self.inner.driver.append_batch(entries.into_iter(), true)?;
         let receipt = |(id, placement, is_durable)| Receipt::new(id, &placement, is_durable);
         Ok(placed.into_iter().map(receipt).collect())
     }
@@ -205,6 +205,21 @@ impl AuditLog {
     pub fn append_buffered(&self, entry: Entry<'_>) -> Result<BufferedReceipt> {
         let (id, placement, _) = self.inner.driver.append(&entry, false)?;
         Ok(BufferedReceipt(Receipt::new(id, &placement, false)))
+    }
+
+    /// Appends entries as [`AuditLog::append_batch`] does, with one write, and returns when they
+    /// are written, but not synced: see [`AuditLog::append_buffered`]. For bulk, with one
+    /// [`AuditLog::sync`] at the end.
+    ///
+    /// # Errors
+    /// As [`AuditLog::append_batch`].
+    pub fn append_batch_buffered<'a>(
+        &self,
+        entries: impl IntoIterator<Item = Entry<'a>>,
+    ) -> Result<Vec<BufferedReceipt>> {
+        let placed = self.inner.driver.append_batch(entries.into_iter(), false)?;
+        let receipt = |(id, placement, _)| BufferedReceipt(Receipt::new(id, &placement, false));
+        Ok(placed.into_iter().map(receipt).collect())
     }
 
     /// Makes every entry appended so far durable and visible.

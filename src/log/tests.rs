@@ -20,6 +20,7 @@ fn in_a_forked_child_every_call_is_refused_and_nothing_is_released() {
         log.append(entry()).err(),
         log.append_batch([entry()]).err(),
         log.append_buffered(entry()).err(),
+        log.append_batch_buffered([entry()]).err(),
         log.submit(entry()).and_then(Ticket::wait).err(),
         log.submit(entry()).and_then(|t| t.wait_timeout(TIMEOUT).unwrap()).err(),
         log.sync().err(),

@@ -98,6 +98,14 @@ fn buffered_entries_show_after_a_sync() {
     let head = log.sync().unwrap();
     assert!(head.size.contains(receipt.index()));
     assert_eq!(log.entry(receipt.index()).unwrap().entry_hash(), receipt.entry_hash());
+    let batch = log.append_batch_buffered([entry("did:a", "{}"), entry("did:b", "{}")]).unwrap();
+    let indices: Vec<u64> = batch.iter().map(|receipt| receipt.index().get()).collect();
+    assert_eq!(indices, [1, 2]);
+    let bad = log.append_batch_buffered([entry("did:a", "{}"), Entry::new("t", "", "allow")]);
+    assert_eq!(bad.unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(log.sync().unwrap().size.get(), 3);
+    let last = &batch[1];
+    assert_eq!(log.entry(last.index()).unwrap().entry_hash(), last.entry_hash());
 }
 
 #[test]
