@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use witnessmark::{AuditLog, Entry, Error, TreeHead};
-use witnessmark_floor::{Act, Load, pipelined};
+use witnessmark_floor::{AGENTS, Act, Load, pipelined};
 
 /// Bytes of an entry as JSON.
 pub(crate) const SIZE: usize = 450;
@@ -21,7 +21,7 @@ pub(crate) fn filled(dir: &Path, entries: u64) -> TreeHead {
 
 /// Appends this many entries.
 pub(crate) fn append(log: &AuditLog, entries: u64) {
-    let load = Load { threads: 2, entries, size: SIZE, window: 4096, seed: 1 };
+    let load = Load { threads: 2, entries, size: SIZE, window: 4096, seed: 1, agents: AGENTS };
     let submitted = pipelined::<_, Error>(
         &load,
         |workload| log.submit(entry(&workload.next_act())),

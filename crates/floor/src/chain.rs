@@ -21,7 +21,7 @@ use std::path::Path;
 const GROUP_HEADER_LEN: usize = 12;
 const LEN_LEN: usize = 4;
 const HASH_LEN: usize = 32;
-/// Bytes of the file; a group that does not fit the rest begins at the start again.
+/// Bytes of the usual file; a group that does not fit the rest begins at the start again.
 const FILE_LEN: u64 = 256 << 20;
 
 #[derive(Debug, Default)]
@@ -45,13 +45,13 @@ struct State {
 struct Tail {
     at: u64,
     hash: [u8; HASH_LEN],
-    groups: u64,
 }
 
 /// The floor.
 #[derive(Debug)]
 pub struct Floor {
     file: File,
+    file_len: u64,
     state: Mutex<State>,
     tail: Mutex<Tail>,
     /// By the parity of the group: whoever waits for the next one sleeps on.
@@ -64,17 +64,28 @@ impl Floor {
     /// # Errors
     /// Whatever the file system says.
     pub fn create(path: &Path) -> io::Result<Self> {
+        Self::with_room(path, FILE_LEN)
+    }
+
+    /// As [`Floor::create`], with room for so many bytes before it begins at the start again:
+    /// what is synced late is written once only when it fits.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn with_room(path: &Path, bytes: u64) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(true).open(path)?;
         let zeros = vec![0u8; 1 << 20];
-        for at in (0..FILE_LEN).step_by(zeros.len()) {
+        let file_len = bytes.next_multiple_of(zeros.len() as u64);
+        for at in (0..file_len).step_by(zeros.len()) {
             file.write_all_at(&zeros, at)?;
         }
         file.sync_all()?;
         Ok(Self {
             file,
+            file_len,
             state: Mutex::default(),
-            tail: Mutex::new(Tail { at: 0, hash: [0; HASH_LEN], groups: 0 }),
+            tail: Mutex::new(Tail { at: 0, hash: [0; HASH_LEN] }),
             changed: [Condvar::new(), Condvar::new()],
         })
     }
@@ -101,11 +112,29 @@ impl Floor {
         self.wait(group)
     }
 
-    /// Puts an entry into the next group and returns that group's number.
+    /// Writes entries as one group, and leaves the sync to [`Floor::sync`].
     ///
     /// # Errors
-    /// As [`Floor::append`].
-    pub fn submit(&self, entry: &[u8]) -> io::Result<u64> {
+    /// Whatever the write said.
+    pub fn write_batch<'a>(&self, entries: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
+        let mut group = std::mem::take(&mut self.state.lock().spare);
+        entries.for_each(|entry| group.push(entry));
+        let written = self.write(&mut group, &mut self.tail.lock());
+        group.clear();
+        self.state.lock().spare = group;
+        written
+    }
+
+    /// Makes everything written so far durable.
+    ///
+    /// # Errors
+    /// Whatever the sync said.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    /// Puts an entry into the next group and returns that group's number.
+    fn submit(&self, entry: &[u8]) -> io::Result<u64> {
         let mut state = self.state.lock();
         if let Some(kind) = state.failed {
             return Err(kind.into());
@@ -115,10 +144,7 @@ impl Floor {
     }
 
     /// Blocks until the group is durable, and commits it when nobody else does.
-    ///
-    /// # Errors
-    /// As [`Floor::append`].
-    pub fn wait(&self, group: u64) -> io::Result<()> {
+    fn wait(&self, group: u64) -> io::Result<()> {
         let mut state = self.state.lock();
         loop {
             if let Some(kind) = state.failed {
@@ -152,11 +178,6 @@ impl Floor {
         }
     }
 
-    /// Groups committed so far.
-    pub fn groups(&self) -> u64 {
-        self.tail.lock().groups
-    }
-
     fn changed(&self, group: u64) -> &Condvar {
         let [even, odd] = &self.changed;
         if group.is_multiple_of(2) { even } else { odd }
@@ -164,6 +185,11 @@ impl Floor {
 
     fn commit(&self, group: &mut Gathering) -> io::Result<()> {
         let mut tail = self.tail.lock();
+        self.write(group, &mut tail)?;
+        self.file.sync_data()
+    }
+
+    fn write(&self, group: &mut Gathering, tail: &mut Tail) -> io::Result<()> {
         let Some((header, body)) = group.bytes.split_first_chunk_mut::<GROUP_HEADER_LEN>() else {
             return Ok(());
         };
@@ -185,13 +211,11 @@ impl Floor {
         for (to, field) in header.chunks_exact_mut(4).zip(fields) {
             to.copy_from_slice(&field.to_le_bytes());
         }
-        if tail.at + group.bytes.len() as u64 > FILE_LEN {
+        if tail.at + group.bytes.len() as u64 > self.file_len {
             tail.at = 0;
         }
         self.file.write_all_at(&group.bytes, tail.at)?;
-        self.file.sync_data()?;
         tail.at += group.bytes.len() as u64;
-        tail.groups += 1;
         Ok(())
     }
 }
@@ -224,6 +248,8 @@ mod tests {
         let path = std::env::temp_dir().join(format!("wmark-floor-{}", std::process::id()));
         let floor = Floor::create(&path).unwrap();
         floor.append_batch([b"one".as_slice(), b"two"].into_iter()).unwrap();
+        floor.write_batch([b"four".as_slice()].into_iter()).unwrap();
+        floor.sync().unwrap();
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| (0..20).for_each(|_| floor.append(b"three").unwrap()));
@@ -249,7 +275,7 @@ mod tests {
             }
             assert_eq!(count, wanted);
         }
-        assert_eq!(count, 82);
+        assert_eq!(count, 83);
         std::fs::remove_file(&path).unwrap();
     }
 }

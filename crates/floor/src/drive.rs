@@ -18,6 +18,8 @@ pub struct Load {
     pub window: usize,
     /// Where the stream of acts begins.
     pub seed: u64,
+    /// Agents of the fleet.
+    pub agents: u64,
 }
 
 /// What one run measured.
@@ -27,7 +29,8 @@ pub struct Run {
     pub entries: u64,
     /// From the first call to the last answer.
     pub elapsed: Duration,
-    /// Nanoseconds from call to answer; of one in sixteen entries when pipelined.
+    /// Nanoseconds from call to answer: of each entry, of each batch, or of one in sixteen entries
+    /// when pipelined.
     pub latencies: Histogram<u64>,
 }
 
@@ -65,7 +68,7 @@ fn on_threads<E: Send>(
     let threads = load.threads.max(1);
     // Made ahead, so that the clock sees appends only.
     let seed = |thread: usize| load.seed.wrapping_mul(1000).wrapping_add(thread as u64);
-    let pool = Pool::new(load.seed, load.size);
+    let pool = Pool::new(load.seed, load.size, load.agents);
     let workloads: Vec<_> = (0..threads).map(|t| Workload::of(&pool, seed(t))).collect();
     let begin = Instant::now();
     let results: Vec<Result<Histogram<u64>, E>> = std::thread::scope(|scope| {
@@ -113,6 +116,74 @@ pub fn blocking<E: Send>(
     })
 }
 
+/// Each thread appends `batch` entries at once and waits for them, time and again; `append` gets
+/// the size of each batch.
+///
+/// # Errors
+/// The first error of `append`.
+pub fn batched<E: Send>(
+    load: &Load,
+    batch: usize,
+    append: impl Fn(&mut Workload, usize) -> Result<(), E> + Sync,
+) -> Result<Run, E> {
+    on_threads(load, |mut workload, mut entries| {
+        let mut latencies = histogram();
+        let mut last = Instant::now();
+        while entries > 0 {
+            let size = usize::try_from(entries).unwrap_or(usize::MAX).min(batch.max(1));
+            append(&mut workload, size)?;
+            let now = Instant::now();
+            let _ = latencies.record(nanos(now - last));
+            last = now;
+            entries -= size as u64;
+        }
+        Ok(latencies)
+    })
+}
+
+/// As [`batched`], with one `sync` behind the last batch of all threads.
+///
+/// # Errors
+/// The first error of `append` or `sync`.
+pub fn bulk<E: Send>(
+    load: &Load,
+    batch: usize,
+    append: impl Fn(&mut Workload, usize) -> Result<(), E> + Sync,
+    sync: impl FnOnce() -> Result<(), E>,
+) -> Result<Run, E> {
+    let mut run = batched(load, batch, append)?;
+    let begin = Instant::now();
+    sync()?;
+    run.elapsed += begin.elapsed();
+    Ok(run)
+}
+
+/// Each of `threads` threads gets its share of the lines, one line after the other, and the time
+/// from the first to the last is taken.
+pub fn on_lines(lines: &[u8], threads: usize, each: impl Fn(&[u8]) + Sync) -> Duration {
+    let share = lines.len().div_ceil(threads.max(1)).max(1);
+    let mut shares = Vec::new();
+    let mut rest = lines;
+    while !rest.is_empty() {
+        let cut = share.min(rest.len());
+        // To the end of the line in which the share would end.
+        let tail = rest.iter().skip(cut).position(|byte| *byte == b'\n');
+        let (head, after) = rest.split_at(tail.map_or(rest.len(), |tail| cut + tail + 1));
+        shares.push(head);
+        rest = after;
+    }
+    let begin = Instant::now();
+    std::thread::scope(|scope| {
+        for share in shares {
+            let each = &each;
+            scope.spawn(move || {
+                share.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).for_each(each);
+            });
+        }
+    });
+    begin.elapsed()
+}
+
 /// Each thread keeps up to `load.window` entries unanswered and waits for the oldest.
 ///
 /// # Errors
@@ -153,7 +224,7 @@ mod tests {
 
     #[test]
     fn every_entry_is_appended_and_answered_once() {
-        let load = Load { threads: 3, entries: 1000, size: 450, window: 16, seed: 1 };
+        let load = Load { threads: 3, entries: 1000, size: 450, window: 16, seed: 1, agents: 9 };
         let (sent, settled) = (AtomicU64::new(0), AtomicU64::new(0));
         let count = |_: &mut Workload| Ok::<_, ()>(sent.fetch_add(1, Ordering::Relaxed));
         let run = blocking(&load, |workload| count(workload).map(drop)).unwrap();
@@ -165,5 +236,40 @@ mod tests {
         let run = pipelined(&load, count, wait).unwrap();
         assert_eq!(settled.load(Ordering::Relaxed), 1000);
         assert!(run.latencies.len() >= 1000 / SAMPLE && run.rate() > 0.0);
+    }
+
+    #[test]
+    fn batches_add_up_and_end_with_one_sync() {
+        let load = Load { threads: 3, entries: 1000, size: 450, window: 1, seed: 1, agents: 9 };
+        let (sent, syncs) = (AtomicU64::new(0), AtomicU64::new(0));
+        let append = |_: &mut Workload, count: usize| {
+            assert!(count <= 64);
+            sent.fetch_add(count as u64, Ordering::Relaxed);
+            Ok::<_, ()>(())
+        };
+        let sync = || {
+            assert_eq!(sent.load(Ordering::Relaxed), 1000, "a sync before the last batch");
+            syncs.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        };
+        let run = bulk(&load, 64, append, sync).unwrap();
+        assert_eq!((run.entries, syncs.load(Ordering::Relaxed)), (1000, 1));
+        // 334, 333 and 333 entries are six batches each.
+        assert_eq!(run.latencies.len(), 18);
+    }
+
+    #[test]
+    fn every_line_is_seen_once_by_any_number_of_threads() {
+        for text in ["a\nbb\nccc\n", "a\nbb\nccc", "\n", ""] {
+            for threads in [1, 2, 3, 9] {
+                let seen = parking_lot::Mutex::new(Vec::new());
+                on_lines(text.as_bytes(), threads, |line| seen.lock().push(line.to_vec()));
+                let mut seen = seen.into_inner();
+                seen.sort();
+                let wanted: Vec<&[u8]> = text.split_terminator('\n').map(str::as_bytes).collect();
+                let wanted: Vec<&[u8]> = wanted.into_iter().filter(|l| !l.is_empty()).collect();
+                assert_eq!(seen, wanted, "{text:?} on {threads}");
+            }
+        }
     }
 }

@@ -16,8 +16,8 @@ mod probe;
 mod workload;
 
 pub use chain::Floor;
-pub use drive::{Load, Run, blocking, pipelined};
+pub use drive::{Load, Run, batched, blocking, bulk, on_lines, pipelined};
 pub use probe::sync_latency;
-pub use workload::{Act, Pool, Workload};
+pub use workload::{AGENTS, Act, Pool, Workload};
 
 pub use hdrhistogram::Histogram;

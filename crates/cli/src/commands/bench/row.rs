@@ -15,7 +15,7 @@ pub(super) struct Row {
     p99_us: f64,
     p999_us: f64,
     max_us: f64,
-    /// Rate divided by the floor's in the same round.
+    /// Rate divided by the floor's in the same round, or by the parser's.
     floor_ratio: Option<f64>,
 }
 
@@ -57,14 +57,28 @@ impl Row {
         }
     }
 
+    /// Of one thing that was done once, whole.
+    pub(super) fn whole(name: &'static str, count: u64, elapsed: Duration) -> Self {
+        let micros = elapsed.as_secs_f64() * 1e6;
+        let per_second = count as f64 / elapsed.as_secs_f64().max(1e-9);
+        let (p50_us, p99_us, p999_us, max_us) = (micros, micros, micros, micros);
+        Self { name, count, per_second, p50_us, p99_us, p999_us, max_us, floor_ratio: None }
+    }
+
     /// Of a run of many producers.
     pub(super) fn of_run(name: &'static str, run: &Run) -> Self {
         Self::new(name, run.entries, run.elapsed, &run.latencies)
     }
 
     /// The same, beside the floor's run of the same round.
-    pub(super) fn beside(mut self, floor: &Run) -> Self {
-        self.floor_ratio = Some(self.per_second / floor.rate().max(1e-9));
+    pub(super) fn beside(self, floor: &Run) -> Self {
+        let ratio = self.per_second / floor.rate().max(1e-9);
+        self.with_ratio(ratio)
+    }
+
+    /// The same, with its rate divided by that of what it is compared with.
+    pub(super) fn with_ratio(mut self, ratio: f64) -> Self {
+        self.floor_ratio = Some(ratio);
         self
     }
 
