@@ -205,6 +205,7 @@ impl Writing<'_> {
                 first_index: before.found.header.first_index,
                 file: Arc::clone(&before.file),
                 data_end: before.scan.end,
+                is_bulk: false,
             }));
         }
         housekeeper.send(side_files(&*fixed.storage, &loaded.sealed)?);
@@ -375,6 +376,8 @@ fn continue_segment(last: Unsealed, len_max: u64) -> (Active, bool) {
         at: last.scan.end,
         capacity: last.found.len.max(last.scan.end),
         len_max: len_max.max(last.found.len),
+        // What recovery read ends there.
+        cached: last.scan.end,
         last_header_crc: last.scan.groups.last().map_or(0, |group| group.header_crc),
         header: last.found.header,
         file: last.file,

@@ -33,9 +33,10 @@ impl Committer {
         let hashes = Vec::with_capacity(records.len());
         let mut run = Run { first_index: self.end.size, recorded_at, hashes };
         let mut open: Option<Open> = None;
-        for record in records.iter() {
+        let numbers = self.number(bytes, records);
+        for (record, seqs) in records.iter().zip(numbers) {
             let Some(frame) = bytes.get(record.frame.clone()) else { continue };
-            let header = self.header_of(record, frame, recorded_at, flags);
+            let header = self.header_of(record, frame, recorded_at, flags, seqs);
             let encoded = header.encode();
             let link = match open.take() {
                 None => ChainLink::begin(&encoded),
@@ -56,11 +57,29 @@ impl Committer {
         run
     }
 
+    /// Sequence numbers of all entries of a batch, by agent and by type. In a loop of its own: a
+    /// name is looked up while the next ones are on their way from memory, which a chain of hashes
+    /// in between would not leave room for.
+    fn number(&mut self, bytes: &[u8], records: &[Record]) -> Vec<(u64, u64)> {
+        let counters = &mut self.end.counters;
+        let number = |record: &Record| {
+            let frame = bytes.get(record.frame.clone()).unwrap_or_default();
+            let name = |range: &Range<usize>| frame.get(range.clone()).unwrap_or_default();
+            let agent_seq = counters.agents.count_one(name(&record.agent));
+            (agent_seq, counters.types.count_one(name(&record.event_type)))
+        };
+        records.iter().map(number).collect()
+    }
+
     /// The next entry's header but for the hash of the entry before.
-    fn header_of(&mut self, record: &Record, frame: &[u8], recorded_at: u64, flags: u8) -> Header {
-        let name = |range: &Range<usize>| frame.get(range.clone()).unwrap_or(&[]);
-        let agent_seq = self.end.counters.agents.count_one(name(&record.agent));
-        let type_seq = self.end.counters.types.count_one(name(&record.event_type));
+    fn header_of(
+        &mut self,
+        record: &Record,
+        frame: &[u8],
+        recorded_at: u64,
+        flags: u8,
+        (agent_seq, type_seq): (u64, u64),
+    ) -> Header {
         let index = self.end.size;
         self.end.size += 1;
         if self.recent.is_on() {

@@ -24,11 +24,13 @@ pub(crate) struct SealJob {
     pub(crate) file: Arc<dyn StorageFile>,
     /// Where its groups end; they are synced.
     pub(crate) data_end: u64,
+    /// Whether it was filled so fast that the page cache is left to others.
+    pub(crate) is_bulk: bool,
 }
 
 /// Seals a growing part whose last group is written and synced.
 pub(crate) fn seal(storage: &Arc<dyn Storage>, catalog: &Catalog, job: &SealJob) -> Result<()> {
-    let SealJob { first_index, file, data_end } = job;
+    let SealJob { first_index, file, data_end, .. } = job;
     let (first_index, file, data_end) = (*first_index, &**file, *data_end);
     let part = catalog.part(first_index);
     let Some(Part::Growing(growing)) = part.as_deref() else { return Ok(()) };
@@ -72,6 +74,9 @@ pub(crate) fn seal(storage: &Arc<dyn Storage>, catalog: &Catalog, job: &SealJob)
     // Caches: without them whoever reads derives them, and the next open tries again.
     let _ = write_files(&**storage, first_index, &files);
     catalog.replace(Part::sealed(sealed));
+    if job.is_bulk {
+        file.release_cache();
+    }
     Ok(())
 }
 
