@@ -289,24 +289,19 @@ impl<'a> Frame<'a> {
 }
 
 /// What each of consecutive frames hashes to, the first with `index` and `previous_hash`, each other
-/// with the *stored* hash of the one before. The same as [`Frame::header`] hashed one by one, in
-/// half the time.
-pub fn hash_all(frames: &[Frame<'_>], index: u64, previous_hash: Hash, mut done: impl FnMut(Hash)) {
+/// with the *stored* hash of the one before. The same as [`Frame::header`] hashed one by one, in a
+/// third of the time.
+pub fn hash_all(frames: &[Frame<'_>], index: u64, previous_hash: Hash, done: impl FnMut(Hash)) {
     let bodies = body_hashes(frames);
     let mut previous = previous_hash;
     let stored = frames.iter().map(|frame| frame.entry_hash);
-    let mut headers = (index..).zip(frames).zip(&bodies).zip(stored).map(
+    let headers = (index..).zip(frames).zip(&bodies).zip(stored).map(
         |(((index, frame), body_hash), stored)| {
             let before = std::mem::replace(&mut previous, stored);
             frame.header_of(index, &before, *body_hash)
         },
     );
-    while let Some(one) = headers.next() {
-        match headers.next() {
-            Some(other) => hash::entry_pair(&one, &other).into_iter().for_each(&mut done),
-            None => done(hash::entry(&one)),
-        }
-    }
+    hash::entry_all(&headers.collect::<Vec<_>>(), done);
 }
 
 /// The body hash of each frame, recomputed from whatever is stored.

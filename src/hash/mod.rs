@@ -14,7 +14,10 @@
 //! party has to recompute it.
 
 mod file;
+mod lanes;
 mod sha;
+#[cfg(target_arch = "x86_64")]
+mod sha_avx512;
 #[cfg(target_arch = "x86_64")]
 mod sha_ni;
 
@@ -22,6 +25,7 @@ pub use file::FileHasher;
 
 use crate::types::Hash;
 use hmac::{Hmac, KeyInit, Mac};
+use lanes::{TwoBlocks, hash_two, hash_two_all, run_all};
 use sha::{INITIAL, Message, State};
 use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
@@ -61,9 +65,7 @@ pub fn leaf(bytes: &[u8]) -> Hash {
     Message::new(&INITIAL, 0, [&[0x00], bytes, &[]]).finish()
 }
 
-/// The two blocks of a short message: a tag, then bytes.
-type TwoBlocks = [u8; 128];
-
+/// A short message of a tag, then bytes.
 #[inline]
 fn two_blocks(tag: u8, parts: [&[u8]; 2]) -> TwoBlocks {
     let mut blocks = [0u8; 128];
@@ -80,30 +82,15 @@ fn two_blocks(tag: u8, parts: [&[u8]; 2]) -> TwoBlocks {
     blocks
 }
 
-#[inline]
-fn hash_two(blocks: &TwoBlocks) -> Hash {
-    let mut state = INITIAL;
-    sha::compress(&mut state, blocks.as_chunks().0);
-    sha::digest(&state)
-}
-
-#[inline]
-fn hash_two_pair(a: &TwoBlocks, b: &TwoBlocks) -> [Hash; 2] {
-    let (mut state_a, mut state_b) = (INITIAL, INITIAL);
-    sha::compress_pair(&mut state_a, &mut state_b, a.as_chunks().0, b.as_chunks().0);
-    [sha::digest(&state_a), sha::digest(&state_b)]
-}
-
 /// The entry hash: the leaf hash of a 108-byte header, two SHA-256 blocks.
 #[must_use]
 pub fn entry(header: &[u8; HEADER_LEN]) -> Hash {
     hash_two(&two_blocks(0x00, [header, &[]]))
 }
 
-/// The entry hashes of two headers.
-#[must_use]
-pub fn entry_pair(a: &[u8; HEADER_LEN], b: &[u8; HEADER_LEN]) -> [Hash; 2] {
-    hash_two_pair(&two_blocks(0x00, [a, &[]]), &two_blocks(0x00, [b, &[]]))
+/// The entry hash of each header, in order.
+pub fn entry_all(headers: &[[u8; HEADER_LEN]], done: impl FnMut(Hash)) {
+    hash_two_all(headers, |header| two_blocks(0x00, [header, &[]]), done);
 }
 
 /// An entry header on its way through the chain: its first block needs nothing of the entry
@@ -168,11 +155,10 @@ pub fn node(left: &Hash, right: &Hash) -> Hash {
     hash_two(&two_blocks(0x01, [&left.0, &right.0]))
 }
 
-/// The hashes of two interior nodes, each given by its children.
-#[must_use]
-pub fn node_pair(a: [&Hash; 2], b: [&Hash; 2]) -> [Hash; 2] {
-    let blocks = |[left, right]: [&Hash; 2]| two_blocks(0x01, [&left.0, &right.0]);
-    hash_two_pair(&blocks(a), &blocks(b))
+/// The hashes of interior nodes, each given by its children, in order.
+pub fn node_all(children: &[[Hash; 2]], done: impl FnMut(Hash)) {
+    let lay_out = |[left, right]: &[Hash; 2]| two_blocks(0x01, [&left.0, &right.0]);
+    hash_two_all(children, lay_out, done);
 }
 
 /// The root of the empty tree: `SHA-256("")`.
@@ -213,7 +199,7 @@ pub fn data_all<'a>(
     done: impl FnMut(usize, Hash),
 ) {
     let message = |(salt, payload): (&'a Salt, &'a [u8])| behind(&DATA, [salt, payload, &[]]);
-    sha::run_all(payloads.map(message), done);
+    run_all(payloads.map(message), done);
 }
 
 /// The [`body`] hash of each salt, meta and data hash, by position.
@@ -224,7 +210,7 @@ pub fn body_all<'a>(
     let message = |(salt, meta, data_hash): (&'a Salt, &'a [u8], &'a Hash)| {
         behind(&BODY, [salt, meta, &data_hash.0])
     };
-    sha::run_all(bodies.map(message), done);
+    run_all(bodies.map(message), done);
 }
 
 /// The previous hash of entry 0: it binds the log to its identity file.
@@ -243,7 +229,7 @@ pub fn id_key(entry_id: &[u8]) -> u64 {
 /// The [`id_key`] of each id, by position.
 pub fn id_key_all<'a>(ids: impl Iterator<Item = &'a [u8]>, mut done: impl FnMut(usize, u64)) {
     let message = |id: &'a [u8]| Message::new(&INITIAL, 0, [id, &[], &[]]);
-    sha::run_all(ids.map(message), |at, hash| done(at, key_of(&hash)));
+    run_all(ids.map(message), |at, hash| done(at, key_of(&hash)));
 }
 
 fn key_of(digest: &Hash) -> u64 {
@@ -361,10 +347,14 @@ mod tests {
         };
         let (one, two) = (header(1), header(99));
         let tagged = |tag: u8, bytes: &[u8]| sha256(&[&[tag], bytes].concat());
-        assert_eq!(entry_pair(&one, &two), [tagged(0, &one), tagged(0, &two)]);
+        let mut found = Vec::new();
+        entry_all(&[one, two], |hash| found.push(hash));
+        assert_eq!(found, [tagged(0, &one), tagged(0, &two)]);
         let (a, b, c) = (leaf(b"a"), leaf(b"b"), leaf(b"c"));
         assert_eq!(node(&a, &b), tagged(1, &[a.0, b.0].concat()));
-        assert_eq!(node_pair([&a, &b], [&b, &c]), [node(&a, &b), node(&b, &c)]);
+        let mut found = Vec::new();
+        node_all(&[[a, b], [b, c]], |hash| found.push(hash));
+        assert_eq!(found, [node(&a, &b), node(&b, &c)]);
         let with_previous = |header: &[u8; HEADER_LEN], previous: &Hash| {
             let mut header = *header;
             header[HEADER_LEN - 32..].copy_from_slice(&previous.0);

@@ -59,7 +59,7 @@ impl Frontier {
         self.size += 1;
     }
 
-    /// Appends leaves, level by level, two nodes at a time. `visit` gets each interior node that
+    /// Appends leaves, level by level, many nodes at a time. `visit` gets each interior node that
     /// they complete once; [`NodeId::position`] says where in the stream of nodes it belongs.
     pub fn extend(&mut self, leaves: &[Hash], mut visit: impl FnMut(NodeId, Hash)) {
         let (mut level, mut first) = (0, self.size);
@@ -139,13 +139,7 @@ impl Frontier {
 /// The parents of an even number of nodes.
 fn parents(nodes: &[Hash]) -> Vec<Hash> {
     let mut parents = Vec::with_capacity(nodes.len() / 2 + 1);
-    let (fours, rest) = nodes.as_chunks::<4>();
-    for [a, b, c, d] in fours {
-        parents.extend(hash::node_pair([a, b], [c, d]));
-    }
-    if let [a, b] = rest {
-        parents.push(hash::node(a, b));
-    }
+    hash::node_all(nodes.as_chunks().0, |hash| parents.push(hash));
     parents
 }
 
