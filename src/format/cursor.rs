@@ -23,6 +23,7 @@ impl<'a> Cursor<'a> {
         self.bytes.len() - self.at
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], Flaw> {
         let end = self.at.checked_add(len);
         match end.and_then(|end| self.bytes.get(self.at..end)) {
@@ -39,36 +40,44 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], Flaw> {
         let at = self.at;
         let slice = self.take(N)?;
         slice.try_into().map_err(|_| Flaw::new(at, "bytes end early", N, slice.len()))
     }
 
+    #[inline]
     pub(crate) fn u8(&mut self) -> Result<u8, Flaw> {
         self.array::<1>().map(|&[byte]| byte)
     }
 
+    #[inline]
     pub(crate) fn u16(&mut self) -> Result<u16, Flaw> {
         self.array().map(|bytes| u16::from_le_bytes(*bytes))
     }
 
+    #[inline]
     pub(crate) fn u32(&mut self) -> Result<u32, Flaw> {
         self.array().map(|bytes| u32::from_le_bytes(*bytes))
     }
 
+    #[inline]
     pub(crate) fn u64(&mut self) -> Result<u64, Flaw> {
         self.array().map(|bytes| u64::from_le_bytes(*bytes))
     }
 
+    #[inline]
     pub(crate) fn i64(&mut self) -> Result<i64, Flaw> {
         self.array().map(|bytes| i64::from_le_bytes(*bytes))
     }
 
+    #[inline]
     pub(crate) fn i16(&mut self) -> Result<i16, Flaw> {
         self.array().map(|bytes| i16::from_le_bytes(*bytes))
     }
 
+    #[inline]
     pub(crate) fn hash(&mut self) -> Result<Hash, Flaw> {
         self.array().map(|bytes| Hash(*bytes))
     }
@@ -84,6 +93,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Refuses anything but zero bytes.
+    #[inline]
     pub(crate) fn zeros(&mut self, len: usize, what: &'static str) -> Result<(), Flaw> {
         let at = self.at;
         let slice = self.take(len)?;

@@ -119,7 +119,7 @@ impl IndexBuilder {
     }
 
     /// The id table: upper half of the id key and local id, ascending.
-    pub fn ids(&mut self, ids: &[(u32, u32)]) {
+    pub fn ids(&mut self, ids: impl IntoIterator<Item = (u32, u32)>) {
         let section = self.flat(IDS);
         for (key, local) in ids {
             section.extend_from_slice(&key.to_le_bytes());
@@ -137,11 +137,17 @@ impl IndexBuilder {
         }
     }
 
+    /// The sections of the file.
+    #[must_use]
+    pub fn sections(self) -> Vec<Vec<u8>> {
+        self.flat.into_iter().chain(self.terms.map(DictionaryBuilder::finish)).collect()
+    }
+
     /// The whole file.
     #[must_use]
     pub fn finish(self, subject: &Subject) -> Vec<u8> {
-        let terms = self.terms.map(DictionaryBuilder::finish);
-        let sections: Vec<&[u8]> = self.flat.iter().chain(&terms).map(Vec::as_slice).collect();
+        let sections = self.sections();
+        let sections: Vec<&[u8]> = sections.iter().map(Vec::as_slice).collect();
         side::encode(SideKind::Index, subject, &sections)
     }
 }

@@ -216,6 +216,7 @@ fn check_records(meta: &[u8]) -> Result<(), Flaw> {
     Ok(())
 }
 
+#[inline]
 fn is_good_value(field: Field, bytes: &[u8]) -> bool {
     match field {
         Field::EntryUuid => bytes.len() == 16,
@@ -225,20 +226,27 @@ fn is_good_value(field: Field, bytes: &[u8]) -> bool {
         }
         Field::EventType | Field::AgentDid | Field::Action if bytes.is_empty() => false,
         _ if field.is_time() => decode_time(bytes).is_some(),
-        _ => std::str::from_utf8(bytes).is_ok(),
+        _ => bytes.is_ascii() || std::str::from_utf8(bytes).is_ok(),
     }
 }
 
 /// Whether meta with known fields of less than 128 bytes, as nearly all is, is good; `false` says
-/// nothing. Whoever reads a whole log checks every entry, so this is split by hand.
+/// nothing. Whoever reads a whole log checks every entry, so this is split by hand, and what is
+/// ASCII to the end, as nearly all is from the first text on, is looked at once for all fields.
 fn is_plainly_good(meta: &[u8]) -> bool {
     let (mut rest, mut last_id, mut seen) = (meta, 0, 0u32);
+    let mut is_ascii = None;
     while let [id, len, after @ ..] = rest {
         let Some((bytes, next)) = after.split_at_checked(usize::from(*len)) else { return false };
         let Some(field) = Field::from_id(*id).filter(|_| *id > last_id && *len < 0x80) else {
             return false;
         };
-        if !is_good_value(field, bytes) {
+        let may_be_empty = !matches!(field, Field::EventType | Field::AgentDid | Field::Action);
+        let is_text = !field.is_time() && !matches!(field, Field::EntryId | Field::EntryUuid);
+        let is_good = is_text
+            && (may_be_empty || !bytes.is_empty())
+            && *is_ascii.get_or_insert_with(|| after.is_ascii());
+        if !is_good && !is_good_value(field, bytes) {
             return false;
         }
         (rest, last_id, seen) = (next, *id, seen | 1 << *id);

@@ -113,13 +113,13 @@ impl Sections {
     }
 }
 
-/// The bytes of a side file.
+/// The bytes of a side file before its first section.
 ///
 /// # Panics
 /// When there are more than [`SECTIONS`] sections or one is over 4 GiB: what goes in comes from a
 /// segment, whose size is limited.
 #[must_use]
-pub fn encode(kind: SideKind, subject: &Subject, sections: &[&[u8]]) -> Vec<u8> {
+pub fn encode_head(kind: SideKind, subject: &Subject, sections: &[&[u8]]) -> Vec<u8> {
     assert!(sections.len() <= SECTIONS);
     let mut section_lens = [0u32; SECTIONS];
     for (len, section) in section_lens.iter_mut().zip(sections) {
@@ -138,11 +138,19 @@ pub fn encode(kind: SideKind, subject: &Subject, sections: &[&[u8]]) -> Vec<u8> 
     };
     let header = codec().serialize(&header).expect("a flat header always encodes");
     assert_eq!(header.len(), SIDE_HEADER_LEN);
+    let header_len = u32::try_from(header.len()).unwrap_or(u32::MAX);
+    [&header_len.to_le_bytes(), header.as_slice()].concat()
+}
+
+/// The bytes of a side file.
+///
+/// # Panics
+/// As [`encode_head`].
+#[must_use]
+pub fn encode(kind: SideKind, subject: &Subject, sections: &[&[u8]]) -> Vec<u8> {
     let body: usize = sections.iter().map(|section| section.len()).sum();
     let mut out = Vec::with_capacity(SECTIONS_OFFSET + body + SIDE_DIGEST_LEN);
-    let header_len = u32::try_from(header.len()).unwrap_or(u32::MAX);
-    out.extend_from_slice(&header_len.to_le_bytes());
-    out.extend_from_slice(&header);
+    out.extend_from_slice(&encode_head(kind, subject, sections));
     for section in sections {
         out.extend_from_slice(section);
     }

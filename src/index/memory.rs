@@ -182,7 +182,7 @@ impl MemIndex {
         builder.lists(&self.system, &self.erased);
         let mut ids = self.ids.clone();
         ids.sort_unstable();
-        builder.ids(&ids);
+        builder.ids(ids.iter().copied());
         for (key, terms) in Key::ALL.into_iter().zip(&self.terms) {
             for term in terms.sorted() {
                 builder.term(key, terms.bytes_of(term), term.locals.as_slice());

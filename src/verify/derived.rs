@@ -13,14 +13,13 @@ use crate::format::side::Subject;
 use crate::format::terms::{self, Key};
 use crate::hash;
 use crate::limits::ZONE_ENTRIES;
-use crate::types::Hash;
 
 /// Ids that are hashed together.
 const IDS_TOGETHER: usize = 64;
 
-/// The half of an id key that an index stores.
-const fn upper_half(id_key: u64) -> u32 {
-    (id_key >> 32) as u32
+/// The half of an id key that an index stores, and the local id below it.
+fn id_place(id_key: u64, local: u32) -> u64 {
+    id_key & 0xffff_ffff_0000_0000 | u64::from(local)
 }
 
 /// A sequence number that is not the count of the entries before.
@@ -40,11 +39,12 @@ pub(super) struct Derived {
     zones: Vec<Zone>,
     system: Vec<u32>,
     erased: Vec<u32>,
-    ids: Vec<(u32, u32)>,
+    /// Id keys with the local id of their entry, as one number: what they are sorted by.
+    ids: Vec<u64>,
     uuids: Vec<([u8; 16], u32)>,
     names: [Names; Key::COUNT],
     /// Interior nodes in the order in which leaves complete them.
-    pub(super) nodes: Vec<Hash>,
+    pub(super) nodes: Vec<[u8; 32]>,
     /// Smallest and largest event time of the bodies that are left.
     pub(super) event: Option<(Instant, Instant)>,
     /// Smallest and largest `recorded_at`.
@@ -69,6 +69,8 @@ impl Derived {
         mut gap: impl FnMut(Gap),
     ) -> Option<bool> {
         self.count += 1;
+        // An index has its entries without a gap; behind one, there is none to be compared.
+        self.with_index &= local.checked_add(1) == Some(self.count);
         let (mut event, mut has_system_type) = (None, None);
         match frame.meta() {
             None => {
@@ -80,17 +82,21 @@ impl Derived {
                 let names = &mut self.names;
                 let facts = terms::scan(meta, |key, term| {
                     let seq = match key {
-                        Key::Agent => Some((frame.agent_seq, lost)),
+                        Key::Agent => Some(frame.agent_seq),
                         Key::Type => {
                             has_system_type = Some(term.starts_with(b"witnessmark."));
-                            Some((frame.type_seq, lost))
+                            Some(frame.type_seq)
                         }
                         _ if with_index => None,
                         _ => return,
                     };
                     let Some(names) = names.get_mut(key.slot()) else { return };
-                    let missed = names.take(term, local, seq.unwrap_or_default());
-                    if let Some((wanted, found)) = missed.filter(|_| seq.is_some()) {
+                    let number = names.number(term);
+                    if with_index {
+                        names.note(number, local);
+                    }
+                    let missed = seq.and_then(|seq| names.recount(number, local, (seq, lost)));
+                    if let Some((wanted, found)) = missed {
                         gap(Gap { key, wanted, found });
                     }
                 });
@@ -117,14 +123,14 @@ impl Derived {
                     self.hash_ids();
                 }
             }
-            Err(_) => self.ids.push((upper_half(hash::id_key(id)), local)),
+            Err(_) => self.ids.push(id_place(hash::id_key(id), local)),
         }
     }
 
     fn hash_ids(&mut self) {
         let (uuids, ids) = (std::mem::take(&mut self.uuids), &mut self.ids);
         hash::id_key_all(uuids.iter().map(|(id, _)| id.as_slice()), |at, key| {
-            ids.extend(uuids.get(at).map(|(_, local)| (upper_half(key), *local)));
+            ids.extend(uuids.get(at).map(|(_, local)| id_place(key, *local)));
         });
         self.uuids = uuids;
         self.uuids.clear();
@@ -161,7 +167,7 @@ impl Derived {
     pub(super) fn take_counted(&mut self) -> (Names, Names) {
         let mut take = |key: Key| {
             let mut names = self.names.get_mut(key.slot()).map(std::mem::take).unwrap_or_default();
-            names.drop_locals();
+            names.drop_noted();
             names
         };
         (take(Key::Agent), take(Key::Type))
@@ -174,8 +180,8 @@ impl Derived {
         self.nodes = Vec::new();
     }
 
-    /// The bytes the segment's index file must have; `None` when not every entry was taken.
-    pub(super) fn index_file(&mut self, subject: &Subject) -> Option<Vec<u8>> {
+    /// The sections the segment's index file must have; `None` when not every entry was taken.
+    pub(super) fn index_sections(&mut self, subject: &Subject) -> Option<Vec<Vec<u8>>> {
         if !self.with_index || self.count != subject.count {
             return None;
         }
@@ -185,12 +191,11 @@ impl Derived {
         builder.lists(&self.system, &self.erased);
         self.hash_ids();
         self.ids.sort_unstable();
-        builder.ids(&self.ids);
+        let halves = self.ids.iter().map(|id| ((*id >> 32) as u32, (*id & 0xffff_ffff) as u32));
+        builder.ids(halves);
         for (key, names) in Key::ALL.into_iter().zip(&self.names) {
-            for (name, locals) in names.sorted() {
-                builder.term(key, name, locals);
-            }
+            names.for_each_sorted(|name, locals| builder.term(key, name, locals));
         }
-        Some(builder.finish(subject))
+        Some(builder.sections())
     }
 }

@@ -14,7 +14,7 @@ use super::group::State;
 use super::pieces::Meter;
 use super::report::{Cause, Finding};
 use crate::error::{ErrorKind, Result};
-use crate::format::side::{self, SIDE_DIGEST_LEN, Subject};
+use crate::format::side::{self, SIDE_DIGEST_LEN, SideKind, Subject};
 use crate::format::{index_name, nodes_name};
 use crate::hash::SealHasher;
 use crate::storage::{Access, Storage};
@@ -43,13 +43,20 @@ pub(super) fn check(
     let first_index = subject.first_index;
     let nodes = std::mem::take(&mut state.derived.nodes);
     let is_whole = nodes.len() as u64 == side::node_count(first_index, subject.count);
-    let nodes = (has_nodes && is_whole).then(|| side::encode_nodes(subject, &nodes));
-    let index = state.derived.index_file(subject);
-    for (name, wanted) in [(nodes_name(first_index), nodes), (index_name(first_index), index)] {
-        let Some(wanted) = wanted else {
+    let nodes = (has_nodes && is_whole).then(|| vec![nodes.as_flattened()]);
+    let index = state.derived.index_sections(subject);
+    let index = index.as_ref().map(|sections| sections.iter().map(Vec::as_slice).collect());
+    let files = [
+        (nodes_name(first_index), SideKind::Nodes, nodes),
+        (index_name(first_index), SideKind::Index, index),
+    ];
+    for (name, kind, sections) in files {
+        let Some(sections) = sections else {
             found.notes.push(format!("{name} is missing; it can be made again"));
             continue;
         };
+        let head = side::encode_head(kind, subject, &sections);
+        let wanted = Wanted(std::iter::once(head.as_slice()).chain(sections).collect());
         let compared = compare(storage, meter, &name, &wanted);
         match compared {
             Ok(None) => {}
@@ -79,11 +86,50 @@ enum Difference {
     Contents { at: u64, wanted: String, found: String },
 }
 
+/// The bytes that must be there before the digest, in parts. What the digest must be need not be
+/// known: it is right when it is that of the file and every byte before it is as wanted.
+struct Wanted<'a>(Vec<&'a [u8]>);
+
+impl Wanted<'_> {
+    fn len(&self) -> u64 {
+        self.0.iter().map(|part| part.len() as u64).sum()
+    }
+
+    /// Offset of the first byte of `piece`, which lies at `at`, that is not the wanted one.
+    fn difference(&self, piece: &[u8], at: u64) -> Option<u64> {
+        let (mut begin, piece_end) = (0u64, at + piece.len() as u64);
+        for part in &self.0 {
+            let end = begin + part.len() as u64;
+            let (from, to) = (at.max(begin), piece_end.min(end));
+            if from < to {
+                let range = |base: u64| {
+                    usize::try_from(from - base).unwrap_or(usize::MAX)
+                        ..usize::try_from(to - base).unwrap_or(usize::MAX)
+                };
+                let wanted = part.get(range(begin)).unwrap_or_default();
+                let there = piece.get(range(at)).unwrap_or_default();
+                if wanted != there {
+                    let same = wanted.iter().zip(there).take_while(|(a, b)| a == b).count();
+                    return Some(from + same as u64);
+                }
+            }
+            begin = end;
+        }
+        None
+    }
+
+    /// Up to eight bytes at an offset.
+    fn window(&self, at: u64) -> Vec<u8> {
+        let at = usize::try_from(at).unwrap_or(usize::MAX);
+        self.0.iter().copied().flatten().skip(at).take(8).copied().collect()
+    }
+}
+
 fn compare(
     storage: &dyn Storage,
     meter: &Meter<'_>,
     name: &str,
-    wanted: &[u8],
+    wanted: &Wanted<'_>,
 ) -> Result<Option<Difference>> {
     let file = storage.open(name, Access::Read)?;
     let len = file.len()?;
@@ -92,7 +138,7 @@ fn compare(
     };
     let mut buffer = vec![0u8; PIECE_BYTES];
     let (mut hasher, mut at) = (SealHasher::new(), 0u64);
-    let mut first_difference = (len != wanted.len() as u64).then_some(len.min(wanted.len() as u64));
+    let mut first_difference = (digest_at != wanted.len()).then_some(digest_at.min(wanted.len()));
     while at < digest_at {
         let left = usize::try_from(digest_at - at).unwrap_or(usize::MAX).min(buffer.len());
         let room = buffer.get_mut(..left).unwrap_or_default();
@@ -102,7 +148,7 @@ fn compare(
         }
         let piece = room.get(..read).unwrap_or_default();
         hasher.update(piece);
-        if let Some(differs) = difference(wanted, piece, at)
+        if let Some(differs) = wanted.difference(piece, at)
             && first_difference.is_none_or(|first| differs < first)
         {
             first_difference = Some(differs);
@@ -122,22 +168,8 @@ fn compare(
         Some(at) => {
             let mut there = [0u8; 8];
             let read = file.read_at(&mut there, at)?;
-            let from = usize::try_from(at).unwrap_or(usize::MAX);
-            let wanted = wanted.get(from..).unwrap_or_default();
             let found = hex(there.get(..read).unwrap_or_default());
-            Some(Difference::Contents { at, wanted: hex(wanted.get(..8).unwrap_or(wanted)), found })
+            Some(Difference::Contents { at, wanted: hex(&wanted.window(at)), found })
         }
     })
-}
-
-/// Offset of the first byte of `piece`, which lies at `at`, that is not the wanted one.
-fn difference(wanted: &[u8], piece: &[u8], at: u64) -> Option<u64> {
-    let from = usize::try_from(at).unwrap_or(usize::MAX);
-    let wanted = wanted.get(from..).unwrap_or_default();
-    let wanted = wanted.get(..piece.len()).unwrap_or(wanted);
-    if wanted == piece {
-        return None;
-    }
-    let same = wanted.iter().zip(piece).take_while(|(a, b)| a == b).count();
-    Some(at + same as u64)
 }

@@ -19,7 +19,12 @@ use crate::types::Hash;
 const ROOT_OFFSET: u64 = 64;
 
 /// Grows a tree by leaves, keeps the nodes they complete, and the roots at sizes asked for.
-fn grow(frontier: &mut Frontier, leaves: &[Hash], nodes: &mut Vec<Hash>, anchors: &mut Anchors) {
+fn grow(
+    frontier: &mut Frontier,
+    leaves: &[Hash],
+    nodes: &mut Vec<[u8; 32]>,
+    anchors: &mut Anchors,
+) {
     let mut rest = leaves;
     while !rest.is_empty() {
         let count = anchors.count_to_next(frontier.size().get()).unwrap_or(rest.len());
@@ -29,10 +34,10 @@ fn grow(frontier: &mut Frontier, leaves: &[Hash], nodes: &mut Vec<Hash>, anchors
         frontier.extend(part, |id, hash| {
             let at = usize::try_from(id.position() - first).map_or(usize::MAX, |at| base + at);
             if at >= nodes.len() {
-                nodes.resize(at + 1, Hash::ZERO);
+                nodes.resize(at + 1, Hash::ZERO.0);
             }
             if let Some(node) = nodes.get_mut(at) {
-                *node = hash;
+                *node = hash.0;
             }
         });
         anchors.look(frontier);
