@@ -237,6 +237,18 @@ struct Board {
     done: BTreeMap<usize, Outcome>,
 }
 
+/// Segments whose outcomes may wait to be joined: not too many, for these hold names and counters.
+const AHEAD: usize = 16;
+
+/// In which order segments are checked: of so many in a row the longest first, so that no thread is
+/// left alone with a long one at the end.
+fn order(tasks: &[Task]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..tasks.len()).collect();
+    let len = |at: &usize| tasks.get(*at).map_or(0, |task| task.len);
+    order.chunks_mut(AHEAD).for_each(|some| some.sort_by_key(|at| std::cmp::Reverse(len(at))));
+    order
+}
+
 /// Checks segments on several threads and joins them in order on this one.
 fn run(audit: &Audit<'_>, tasks: &[Task], threads: usize, joined: &mut Joined) {
     if threads <= 1 {
@@ -245,16 +257,17 @@ fn run(audit: &Audit<'_>, tasks: &[Task], threads: usize, joined: &mut Joined) {
         }
         return;
     }
+    let order = order(tasks);
     let board = Mutex::new(Board::default());
     let changed = Condvar::default();
     let work = || {
         loop {
             let mut state = board.lock();
-            let at = state.next;
+            let Some(at) = order.get(state.next).copied() else { return };
             let Some(task) = tasks.get(at) else { return };
             state.next += 1;
-            // Outcomes that wait hold names and counters: not too many of them.
-            while at > state.joined + 2 * threads {
+            // Ends: what is to be joined next is never further back than its own row of so many.
+            while at >= state.joined + AHEAD {
                 changed.wait(&mut state);
             }
             drop(state);

@@ -36,6 +36,8 @@ pub(super) struct Audit<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Task {
     pub(super) first_index: u64,
+    /// Length of the file when it was listed: how long checking it takes, nothing else.
+    pub(super) len: u64,
     /// First index of the segment that follows; `None` for the last.
     pub(super) next: Option<u64>,
     /// Whether just one follows: only then may a footer still be missing.

@@ -13,7 +13,7 @@ use crate::format::{
 use crate::limits::{SEGMENTS_MAX, TREE_SIZE_MAX};
 use crate::storage::{Access, DirEntry, FileKind, Storage};
 use crate::types::TreeSize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const LOCK_NAME: &str = "log.lock";
 const SINKS_NAME: &str = "sinks";
@@ -112,9 +112,10 @@ fn read_identity(
 
 fn tasks(files: &[DirEntry]) -> Result<Vec<Task>> {
     let first_of = |file: &DirEntry| {
-        parse_segment_name(&file.name).filter(|first_index| *first_index <= TREE_SIZE_MAX)
+        let first_index = parse_segment_name(&file.name);
+        first_index.filter(|first_index| *first_index <= TREE_SIZE_MAX).zip(Some(file.len))
     };
-    let firsts: BTreeSet<u64> = files.iter().filter_map(first_of).collect();
+    let firsts: BTreeMap<u64, u64> = files.iter().filter_map(first_of).collect();
     if firsts.len() > SEGMENTS_MAX {
         return Err(Error::new(ErrorKind::TooLarge, "too many segments")
             .expected(format_args!("at most {SEGMENTS_MAX}"), firsts.len()));
@@ -123,10 +124,11 @@ fn tasks(files: &[DirEntry]) -> Result<Vec<Task>> {
         files.iter().filter_map(|file| parse_name(&file.name, extension)).collect()
     };
     let (nodes, indexes) = (with(".nodes"), with(".index"));
-    let mut next = firsts.iter().skip(1).copied();
+    let mut next = firsts.keys().skip(1).copied();
     let count = firsts.len();
-    let task = |(at, first_index): (usize, &u64)| Task {
+    let task = |(at, (first_index, len)): (usize, (&u64, &u64))| Task {
         first_index: *first_index,
+        len: *len,
         next: next.next(),
         is_before_last: at + 2 == count,
         live_end: None,
