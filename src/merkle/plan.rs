@@ -14,18 +14,16 @@ pub(super) const fn split(n: u64) -> u64 {
 /// The hash of the leaves of a range as RFC 6962 builds it: `MTH(D[range])`. The range is one that
 /// splitting a tree leads to, so all its parts but the last are perfect.
 pub(super) fn subtree(source: &(impl NodeSource + ?Sized), range: Range<u64>) -> Result<Hash> {
-    // Perfect subtrees from left to right, by the set bits of the length, then folded back.
-    let mut parts = Vec::with_capacity(64);
-    let mut at = range.start;
-    while at < range.end {
-        let left = range.end - at;
-        let level = u64::BITS - 1 - left.leading_zeros();
-        parts.push(source.node(NodeId::starting_at(u8::try_from(level).unwrap_or(63), at))?);
-        at += 1 << level;
+    // Perfect subtrees from right to left, by the set bits of the length, smallest first.
+    let (mut left, mut found) = (range.end - range.start, None);
+    while left > 0 {
+        let level = left.trailing_zeros();
+        left &= left - 1;
+        let start = range.start + left;
+        let node = source.node(NodeId::starting_at(u8::try_from(level).unwrap_or(63), start))?;
+        found = Some(found.map_or(node, |right| hash::node(&node, &right)));
     }
-    let mut right_to_left = parts.into_iter().rev();
-    let last = right_to_left.next().unwrap_or_else(hash::empty_root);
-    Ok(right_to_left.fold(last, |right, left| hash::node(&left, &right)))
+    Ok(found.unwrap_or_else(hash::empty_root))
 }
 
 /// The root of the first `size` leaves, from at most 63 nodes.
