@@ -68,7 +68,8 @@ impl StoredEntry {
     /// Whether the stored bytes hash to the stored entry hash.
     #[must_use]
     pub fn verify_hash(&self) -> bool {
-        self.compute_hash() == self.entry_hash()
+        let frame = self.frame();
+        hash::entry(&frame.header(self.index.get(), &self.previous_hash)) == frame.entry_hash
     }
 
     /// The 108 bytes that are hashed.

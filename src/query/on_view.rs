@@ -76,14 +76,7 @@ impl Parts for View {
         part.with_index(self.end_offset(part), |index| {
             // Offsets come from the index at hand: it may be locked while it is lent.
             let offset = |local| part.offset_in(index, local);
-            let read = |local: u32| {
-                let previous = match local.checked_sub(1) {
-                    Some(before) => part.hash_at(offset(before)?)?,
-                    None => part.previous_hash(),
-                };
-                let entry = part.entry_at(offset(local)?, local, previous)?;
-                self.check_hash(entry)
-            };
+            let read = |local: u32| self.check_hash(part.entry_in(index, local)?);
             let read_time = |local: u32| {
                 let at = offset(local)?;
                 part.with_frame_bytes(at, |bytes| {

@@ -24,6 +24,8 @@ pub(crate) enum Part {
 
 /// Bytes read at first for one entry of a growing part; most entries fit.
 const FIRST_READ: usize = 1024;
+/// How far before an entry the one before may lie to be read together with it.
+const NEAR: u32 = 2048;
 
 impl Part {
     pub(crate) fn growing(growing: Growing) -> Self {
@@ -104,11 +106,31 @@ impl Part {
 
     /// The entry at this offset of the segment file.
     pub(crate) fn entry_at(&self, offset: u32, local: u32, previous: Hash) -> Result<StoredEntry> {
+        self.with_frame_bytes(offset, |bytes| self.decode(bytes, offset, local, previous))
+    }
+
+    fn decode(&self, bytes: &[u8], offset: u32, local: u32, previous: Hash) -> Result<StoredEntry> {
         let index = self.first_index() + u64::from(local);
-        self.with_frame_bytes(offset, |bytes| {
-            StoredEntry::read(bytes, index.into(), previous)
-                .map_err(|flaw| flaw.into_error(self.name(), u64::from(offset)).at_index(index))
-        })
+        StoredEntry::read(bytes, index.into(), previous)
+            .map_err(|flaw| flaw.into_error(self.name(), u64::from(offset)).at_index(index))
+    }
+
+    /// The entry at `local` of the index, with the stored hash of the entry before; hashes are not
+    /// checked here.
+    pub(crate) fn entry_in(&self, index: &dyn PartIndex, local: u32) -> Result<StoredEntry> {
+        let offset = self.offset_in(index, local)?;
+        let Some(before) = local.checked_sub(1) else {
+            return self.entry_at(offset, local, self.previous_hash());
+        };
+        let before = self.offset_in(index, before)?;
+        let ahead = offset.checked_sub(before).filter(|ahead| *ahead <= NEAR);
+        let (Self::Growing(growing), Some(ahead)) = (self, ahead) else {
+            return self.entry_at(offset, local, self.hash_at(before)?);
+        };
+        let bytes = self.read_growing(growing, before, ahead as usize)?;
+        let previous = bytes.get(FRAME_HASH_OFFSET..).and_then(|rest| rest.first_chunk());
+        let previous = previous.map(|bytes| Hash(*bytes)).unwrap_or_default();
+        self.decode(bytes.get(ahead as usize..).unwrap_or_default(), offset, local, previous)
     }
 
     /// Calls `read` with bytes that begin with the frame at `offset` and hold all of it.
@@ -117,22 +139,26 @@ impl Part {
         offset: u32,
         read: impl FnOnce(&[u8]) -> Result<R>,
     ) -> Result<R> {
-        let growing = match self {
-            Self::Sealed(sealed) => return read(sealed.bytes_from(offset)?),
-            Self::Growing(growing) => growing,
-        };
+        match self {
+            Self::Sealed(sealed) => read(sealed.bytes_from(offset)?),
+            Self::Growing(growing) => read(&self.read_growing(growing, offset, 0)?),
+        }
+    }
+
+    /// The bytes from `offset` on, up to the end of the frame that begins `ahead` bytes behind it.
+    fn read_growing(&self, growing: &Growing, offset: u32, ahead: usize) -> Result<Vec<u8>> {
         let at = u64::from(offset);
-        let mut buffer = vec![0u8; FIRST_READ];
+        let mut buffer = vec![0u8; ahead + FIRST_READ];
         let got = growing.file.read_at(&mut buffer, at)?;
         buffer.truncate(got);
-        let claimed = buffer.get(4..8).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
-        let len = claimed.unwrap_or(0) as usize;
+        let claimed = buffer.get(ahead + 4..).and_then(|rest| rest.first_chunk());
+        let len = claimed.map_or(0, |bytes| u32::from_le_bytes(*bytes)) as usize;
         let len_max = FRAME_FIXED_LEN + 64 + META_BYTES_MAX + PAYLOAD_BYTES_MAX;
-        if len > got && len <= len_max {
-            buffer.resize(len, 0);
+        if ahead + len > got && len <= len_max {
+            buffer.resize(ahead + len, 0);
             growing.file.read_exact_at(&mut buffer, at).map_err(|e| e.at_file(self.name()))?;
         }
-        read(&buffer)
+        Ok(buffer)
     }
 
     /// The stored entry hash.
