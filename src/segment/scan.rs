@@ -104,7 +104,7 @@ pub fn scan(
 ) -> Result<Scan, Flaw> {
     let frontier = Frontier::from_parts(header.first_index.into(), header.frontier.clone())
         .map_err(|e| Flaw::new(112, "frontier of a segment header", "one per set bit", e))?;
-    let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
+    let used = used(bytes);
     let mut scan = Scan {
         groups: Vec::new(),
         end: SEGMENT_HEADER_LEN as u64,
@@ -129,6 +129,16 @@ pub fn scan(
         scan.vouched_beyond = vouching_group(bytes, header, scan.end);
     }
     Ok(scan)
+}
+
+/// Offset behind the last byte that is not zero. A segment that was just begun is hardly anything but
+/// zeros, so these are looked at many at a time.
+fn used(bytes: &[u8]) -> u64 {
+    const PIECE: usize = 4096;
+    let is_zero = |piece: &&[u8]| piece.iter().fold(0, |any, byte| any | byte) == 0;
+    let zeros: usize = bytes.rchunks(PIECE).take_while(is_zero).map(<[u8]>::len).sum();
+    let rest = bytes.get(..bytes.len() - zeros).unwrap_or_default();
+    rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1)
 }
 
 fn slice(bytes: &[u8], from: u64, len: u64) -> Option<&[u8]> {
@@ -244,4 +254,22 @@ fn vouching_group(bytes: &[u8], segment: &SegmentHeader, from: u64) -> Option<(u
         at += 1;
     }
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_ends_behind_the_last_byte_that_is_not_zero() {
+        for len in [0, 1, 4095, 4096, 4097, 9000] {
+            let mut bytes = vec![0u8; len];
+            assert_eq!(used(&bytes), 0);
+            for last in (0..len).step_by(511).chain(len.checked_sub(1)) {
+                bytes[last] = 1;
+                assert_eq!(used(&bytes), last as u64 + 1, "{last} of {len}");
+                bytes[last] = 0;
+            }
+        }
+    }
 }

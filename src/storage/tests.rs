@@ -57,6 +57,21 @@ fn zeros_past_the_cache_are_zeros_wherever_they_begin_and_end() {
 }
 
 #[test]
+fn a_long_read_is_whole_and_ends_where_the_file_does() {
+    with_both(|storage| {
+        let long: Vec<u8> = (0..u8::MAX).cycle().take((9 << 20) + 7).collect();
+        let file = storage.create("a").unwrap();
+        file.write_all_at(&long, 0).unwrap();
+        for (at, len) in [(0, 8 << 20), (0, 9 << 20), (101, 10 << 20), (6 << 20, 9 << 20)] {
+            let mut read = vec![0; len];
+            let found = file.read_at(&mut read, at as u64).unwrap();
+            assert_eq!(found, len.min(long.len() - at));
+            assert!(read[..found] == long[at..at + found], "{len} bytes at {at}");
+        }
+    });
+}
+
+#[test]
 fn names_are_created_renamed_and_removed_once() {
     with_both(|storage| {
         let kind = |result: Result<()>| result.err().map(|error| error.kind());
