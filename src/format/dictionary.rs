@@ -55,6 +55,9 @@ impl DictionaryBuilder {
     }
 }
 
+/// Bytes that most terms fit in; longer ones take more room when they are met.
+const TERM_LEN_USUAL: usize = 64;
+
 /// A dictionary as it lies in a file.
 #[derive(Clone, Copy, Debug)]
 pub struct Dictionary<'a> {
@@ -140,6 +143,7 @@ impl<'a> Dictionary<'a> {
             return Ok(Packed::EMPTY);
         }
         let mut terms = self.block(self.find_block(term)?)?;
+        terms.term.reserve(TERM_LEN_USUAL);
         while let Some(list) = terms.advance()? {
             match terms.term.as_slice().cmp(term) {
                 Ordering::Less => {}
@@ -174,6 +178,7 @@ impl<'a> Dictionary<'a> {
                 ));
             }
             let mut terms = self.block(block)?;
+            terms.term.reserve(TERM_LEN_USUAL);
             while let Some(list) = terms.advance()? {
                 if terms.term.starts_with(prefix) {
                     f(&terms.term, list);

@@ -141,7 +141,7 @@ struct Walk<'q> {
     query: &'q Query,
     /// What the index is asked: where sequence numbers are counted also for the engine's own
     /// entries, which would look like gaps otherwise.
-    asked: Query,
+    asked: &'q Query,
     plan: Plan,
     gaps: Option<Gaps>,
     left: Option<usize>,
@@ -164,7 +164,7 @@ pub(super) fn walk(
     };
     let mut walk = Walk {
         query,
-        asked,
+        asked: &asked,
         plan: Plan::default(),
         gaps,
         left: (query.limit > 0).then_some(query.limit),
@@ -211,8 +211,8 @@ impl Walk<'_> {
         f: &mut dyn FnMut(StoredEntry) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let mut plan = std::mem::take(&mut self.plan);
-        let asked = self.asked.clone();
-        let result = with_matcher(view, &asked, span, &mut plan, &mut |matcher, plan| {
+        let asked = self.asked;
+        let result = with_matcher(view, asked, span, &mut plan, &mut |matcher, plan| {
             let mut at = matcher.start();
             while let Some(candidate) = matcher.next(at) {
                 at = matcher.after(candidate.local);
