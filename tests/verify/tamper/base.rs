@@ -84,7 +84,11 @@ impl Base {
     /// The same story in segments of a few entries, which no configuration gives: small enough to
     /// flip every bit. The side files are the engine's.
     pub(super) fn small(align: u16, bytes: usize) -> Self {
-        let groups = if bytes > 64 << 10 { 190 } else { 12 };
+        let groups = match (bytes > 64 << 10, align) {
+            (false, _) => 12,
+            (true, 1) => 190,
+            (true, _) => 150, // each padded to whole sectors
+        };
         let base = Self::write(align, 3, bytes / 900, groups);
         let mut taken = Taken::of(&base.files);
         let groups: Vec<_> = taken.segments.iter_mut().flat_map(|s| s.groups.drain(..)).collect();
