@@ -63,9 +63,9 @@ twin:
 tamper:
     WMARK_TAMPER_ROUNDS=200 WMARK_TAMPER_KIB=256 cargo test --release --test verify tamper -- --nocapture
 
-# one flipped bit at a time, in this log and in other engines: the table of docs/ASSURANCE.md
+# beside other engines: speed on this disk (`--quick` tries it out), or `flips`, one flipped bit at a time
 compare *arguments:
-    cd crates/compare && TMPDIR=/dev/shm cargo run --release -- {{arguments}}
+    TMPDIR=/dev/shm cargo run --release -p compare -- {{arguments}}
 
 # ten deliberate bugs, one at a time: each must turn a test red
 planted *names:

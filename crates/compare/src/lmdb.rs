@@ -3,7 +3,7 @@
 use crate::engine::{Engine, Mode, Result, Rows, Store, locked};
 use heed::byteorder::BigEndian;
 use heed::types::{Bytes, U64};
-use heed::{Database, Env, EnvOpenOptions};
+use heed::{Database, Env, EnvFlags, EnvOpenOptions};
 use std::path::Path;
 
 /// Room for every run; LMDB's own default is 1 MiB.
@@ -19,9 +19,7 @@ impl Engine for Lmdb {
     }
 
     fn version(&self) -> String {
-        let version = heed::lmdb_version();
-        let (major, minor, patch) = (version.major, version.minor, version.patch);
-        format!("{major}.{minor}.{patch} (heed {})", locked("heed"))
+        version()
     }
 
     fn check(&self) -> Option<&'static str> {
@@ -29,11 +27,11 @@ impl Engine for Lmdb {
     }
 
     fn create(&self, dir: &Path) -> Result<Box<dyn Store>> {
-        Ok(Box::new(Open(open(dir)?)))
+        Ok(Box::new(Open(open(dir, MAP_BYTES, Sync::EachCommit)?)))
     }
 
     fn read(&self, dir: &Path, _mode: Mode) -> Result<Rows> {
-        let env = open(dir)?;
+        let env = open(dir, MAP_BYTES, Sync::EachCommit)?;
         let transaction = env.read_txn()?;
         let log: Option<Log> = env.open_database(&transaction, None)?;
         let log = log.ok_or("no database")?;
@@ -45,11 +43,35 @@ impl Engine for Lmdb {
     }
 }
 
+/// The version of LMDB and of its binding.
+pub(crate) fn version() -> String {
+    let version = heed::lmdb_version();
+    let (major, minor, patch) = (version.major, version.minor, version.patch);
+    format!("{major}.{minor}.{patch} (heed {})", locked("heed"))
+}
+
+/// When a commit is durable.
+#[derive(Clone, Copy)]
+pub(crate) enum Sync {
+    /// When it returns.
+    EachCommit,
+    /// When it was forced.
+    Forced,
+}
+
+/// Opens an environment with so much address space.
 #[expect(unsafe_code, reason = "heed has no other way to open an environment")]
-fn open(dir: &Path) -> Result<Env> {
+pub(crate) fn open(dir: &Path, map_bytes: usize, sync: Sync) -> Result<Env> {
+    let mut options = EnvOpenOptions::new();
+    options.map_size(map_bytes);
+    if let Sync::Forced = sync {
+        // SAFETY: without syncs a machine that crashes may leave a broken file. Nobody reads one of
+        // these files after such a crash: each lies in a directory of the run that made it.
+        unsafe { options.flags(EnvFlags::NO_SYNC) };
+    }
     // SAFETY: nobody may change a mapped file or open it twice in one process. Each directory is
     // opened once per process; a damaged one may crash this process, which is what is counted.
-    Ok(unsafe { EnvOpenOptions::new().map_size(MAP_BYTES).open(dir) }?)
+    Ok(unsafe { options.open(dir) }?)
 }
 
 struct Open(Env);

@@ -1,11 +1,14 @@
-//! What a flipped bit does to witnessmark and to other embedded engines, by one command.
+//! witnessmark beside other embedded engines: how fast, and what a flipped bit does.
 //!
 //! ```text
-//! cargo run --release [-- [--flips N] [--seed N] [--engine NAME] [--each] [--speed]]
+//! cargo run --release -p compare -- [speed] [--quick] [--engine NAME]... [--only appends|log]
+//!     [--entries N] [--rounds N] [--seconds S] [--seed N] [--dir DIR] [--csv FILE]
+//! cargo run --release -p compare -- flips [--flips N] [--seed N] [--engine NAME] [--each]
 //! ```
 //!
-//! Prints one table in Markdown. `--each` tells every flip on stderr; `--speed` measures durable
-//! appends instead. Files go below `TMPDIR`: for speed, a disk that syncs; for flips, a tmpfs does.
+//! Prints tables in Markdown. `speed` works below `--dir`, or where it is started, which has to be
+//! on a disk that syncs. `flips` works below `TMPDIR`, where a tmpfs does, and tells every flip on
+//! stderr with `--each`.
 
 mod campaign;
 mod engine;
@@ -30,17 +33,25 @@ const FLIPS_DEFAULT: u64 = 300;
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    if let ["read", name, mode, seed, dir] = *arguments {
-        let mode = if mode == "Checked" { Mode::Checked } else { Mode::Default };
-        let engines = chosen(Some(name));
-        let engine = engines.first().ok_or("no such engine")?;
-        println!("{}", campaign::read(&**engine, mode, seed.parse()?, Path::new(dir)));
-        return Ok(());
+    match *arguments {
+        ["read", name, mode, seed, dir] => {
+            let mode = if mode == "Checked" { Mode::Checked } else { Mode::Default };
+            let engines = chosen(Some(name));
+            let engine = engines.first().ok_or("no such engine")?;
+            println!("{}", campaign::read(&**engine, mode, seed.parse()?, Path::new(dir)));
+            Ok(())
+        }
+        ["turn", ref rest @ ..] => speed::take_turn(rest),
+        ["flips", ref rest @ ..] => flips(rest),
+        ["speed", ref rest @ ..] => speed::run(rest),
+        ref rest => speed::run(rest),
     }
+}
+
+fn flips(arguments: &[&str]) -> Result<()> {
     let mut campaign = Campaign { flips: FLIPS_DEFAULT, seed: 1, is_told: false };
     let mut name = None;
-    let mut is_speed = false;
-    let mut rest = arguments.into_iter();
+    let mut rest = arguments.iter().copied();
     while let Some(argument) = rest.next() {
         let mut value = || rest.next().ok_or(format!("{argument}: a value is missing"));
         match argument {
@@ -48,18 +59,12 @@ fn main() -> Result<()> {
             "--seed" => campaign.seed = value()?.parse()?,
             "--engine" => name = Some(value()?),
             "--each" => campaign.is_told = true,
-            "--speed" => is_speed = true,
             other => return Err(format!("{other}: no such option").into()),
         }
     }
     let engines = chosen(name);
     for engine in &engines {
         println!("- {} {}", engine.name(), engine.version());
-    }
-    if is_speed {
-        println!("\n| engine | 1 producer | 8 | 64 |\n|---|---|---|---|");
-        speed::run(&engines, campaign.seed)?.iter().for_each(|line| println!("{line}"));
-        return Ok(());
     }
     println!("\n{} flips a row, seed {}\n", campaign.flips, campaign.seed);
     println!(
