@@ -62,19 +62,30 @@ const JOBS_MAX: usize = 8;
 const CATCH_UP_BYTES: u64 = 1 << 20;
 
 impl Housekeeper {
-    /// Starts the threads.
-    pub(crate) fn start(storage: Arc<dyn Storage>, catalog: Arc<Catalog>) -> Result<Arc<Self>> {
+    fn new() -> (Arc<Self>, Receiver<Job>, Receiver<Wanted>) {
         let (jobs, inbox) = bounded(JOBS_MAX);
         // Each is taken before the next one is wanted.
         let (wanted, wishes) = bounded(1);
-        let keeper = Arc::new(Self {
+        let keeper = Self {
             jobs,
             state: Mutex::default(),
             changed: Condvar::default(),
             nudged_at: AtomicU64::new(0),
             wanted: Mutex::new(Some(wanted)),
             threads: Mutex::default(),
-        });
+        };
+        (Arc::new(keeper), inbox, wishes)
+    }
+
+    /// One that takes jobs and does none, for models with few threads.
+    #[cfg(all(test, model))]
+    pub(crate) fn without_threads() -> Arc<Self> {
+        Self::new().0
+    }
+
+    /// Starts the threads.
+    pub(crate) fn start(storage: Arc<dyn Storage>, catalog: Arc<Catalog>) -> Result<Arc<Self>> {
+        let (keeper, inbox, wishes) = Self::new();
         let (worker, its_storage) = (Arc::clone(&keeper), Arc::clone(&storage));
         keeper.spawn("wmark-housekeeper", move || worker.run(&inbox, &its_storage, &catalog))?;
         let worker = Arc::clone(&keeper);

@@ -438,5 +438,7 @@ impl Drop for Inner {
     }
 }
 
+#[cfg(all(test, model))]
+mod models;
 #[cfg(test)]
 mod tests;

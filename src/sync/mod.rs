@@ -1,7 +1,8 @@
 //! Locks, condition variables, atomics, threads and channels, in one place.
 //!
 //! The rest of the crate takes them from here, so that a concurrency model can put its own in
-//! their stead without copying the code it checks: `--cfg model` (`just models`).
+//! their stead without copying the code it checks: with `--cfg model` one plays schedules of the whole
+//! engine, another goes through every order of a few calls, weak memory included (`just models`).
 
 #[cfg(model)]
 mod model;

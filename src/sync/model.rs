@@ -1,32 +1,35 @@
 //! The same names over a model checker: every operation is a place where it may switch threads.
 //!
-//! The checker speaks the standard library's language, the rest of the crate `parking_lot`'s; the
+//! Both checkers speak the standard library's language, the rest of the crate `parking_lot`'s; the
 //! wrappers here translate and decide nothing. Time does not pass in a model: a wait with a
-//! deadline ends by being woken, or by the dice.
+//! deadline ends by being woken, or as the checker says.
+//!
+//! Tests within the crate get `loom`, which is exhaustive and so for a few calls only (`models.rs`);
+//! those outside, which run the whole engine, get `shuttle`.
 
-pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+#[cfg(test)]
+#[path = "model/loom.rs"]
+mod checker;
+#[cfg(not(test))]
+#[path = "model/shuttle.rs"]
+mod checker;
+
+pub(crate) use checker::{AtomicBool, AtomicU32, AtomicU64, thread};
+use checker::{sync, times_out};
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::time::Instant;
 
-/// Threads of the model.
-pub(crate) mod thread {
-    #[cfg(test)]
-    pub(crate) use shuttle::thread::spawn;
-    pub(crate) use shuttle::thread::{Builder, JoinHandle, scope, yield_now};
-    pub(crate) use std::thread::available_parallelism;
-}
-
 /// A lock whose holder cannot panic and go on, so that nobody asks whether it was poisoned.
-pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
+pub(crate) struct Mutex<T>(sync::Mutex<T>);
 
 /// What [`Mutex::lock`] gives; empty only while [`Condvar::wait`] has it.
-pub(crate) struct MutexGuard<'a, T>(Option<shuttle::sync::MutexGuard<'a, T>>);
+pub(crate) struct MutexGuard<'a, T>(Option<sync::MutexGuard<'a, T>>);
 
 impl<T> Mutex<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self(shuttle::sync::Mutex::new(value))
+        Self(sync::Mutex::new(value))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
@@ -69,7 +72,7 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 }
 
 /// A condition variable.
-pub(crate) struct Condvar(shuttle::sync::Condvar);
+pub(crate) struct Condvar(sync::Condvar);
 
 /// How a wait with a deadline ended.
 pub(crate) struct Waited(bool);
@@ -82,7 +85,7 @@ impl Waited {
 
 impl Default for Condvar {
     fn default() -> Self {
-        Self(shuttle::sync::Condvar::new())
+        Self(sync::Condvar::new())
     }
 }
 
@@ -101,7 +104,7 @@ impl Condvar {
     }
 
     pub(crate) fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, _: Instant) -> Waited {
-        if shuttle::rand::Rng::gen_bool(&mut shuttle::rand::thread_rng(), 0.2) {
+        if times_out() {
             return Waited(true);
         }
         self.wait(guard);
@@ -118,18 +121,18 @@ impl Condvar {
 }
 
 /// A lock for many readers or one writer.
-pub(crate) struct RwLock<T>(shuttle::sync::RwLock<T>);
+pub(crate) struct RwLock<T>(sync::RwLock<T>);
 
 impl<T> RwLock<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self(shuttle::sync::RwLock::new(value))
+        Self(sync::RwLock::new(value))
     }
 
-    pub(crate) fn read(&self) -> shuttle::sync::RwLockReadGuard<'_, T> {
+    pub(crate) fn read(&self) -> sync::RwLockReadGuard<'_, T> {
         self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    pub(crate) fn write(&self) -> shuttle::sync::RwLockWriteGuard<'_, T> {
+    pub(crate) fn write(&self) -> sync::RwLockWriteGuard<'_, T> {
         self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -77,7 +77,10 @@ impl Source {
 }
 
 fn is_test_file(path: &str) -> bool {
-    path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs")
+    path.starts_with("tests/")
+        || path.contains("/tests/")
+        || path.ends_with("/tests.rs")
+        || path.starts_with("src/log/models")
 }
 
 fn keep(text: &str, wanted: impl Fn(usize) -> bool) -> String {
