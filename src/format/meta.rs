@@ -138,12 +138,6 @@ impl<'a> Records<'a> {
         Self { cursor: Cursor::new(meta), last_id: 0 }
     }
 
-    /// Where the next record begins.
-    #[must_use]
-    pub fn position(&self) -> usize {
-        self.cursor.position()
-    }
-
     fn record(&mut self) -> Result<(u8, &'a [u8]), Flaw> {
         let at = self.cursor.position();
         let id = self.cursor.u8()?;

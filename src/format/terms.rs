@@ -54,12 +54,6 @@ impl Key {
         Self::Resource,
     ];
 
-    /// The key's id on disk.
-    #[must_use]
-    pub const fn id(self) -> u8 {
-        self as u8
-    }
-
     /// The key as a position in an array of [`Key::COUNT`].
     #[must_use]
     pub const fn slot(self) -> usize {
@@ -174,11 +168,6 @@ fn split_record(after_id: &[u8]) -> Option<(&[u8], &[u8])> {
             Some((c.take(len).ok()?, c.take(c.remaining()).ok()?))
         }
     }
-}
-
-/// Calls `f` with every term of encoded meta, each key at most once.
-pub fn for_each_term(meta: &[u8], f: impl FnMut(Key, &[u8])) {
-    scan(meta, f);
 }
 
 #[cfg(test)]

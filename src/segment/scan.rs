@@ -24,12 +24,6 @@ pub struct GroupSpan {
 }
 
 impl GroupSpan {
-    /// Where the next group begins.
-    #[must_use]
-    pub fn end(&self) -> u64 {
-        self.offset + self.header.group_len()
-    }
-
     /// Tree size after this group.
     #[must_use]
     pub fn size_after(&self) -> u64 {
