@@ -183,4 +183,16 @@ mod tests {
         let flaw = cursor.u32().unwrap_err();
         assert_eq!((flaw.offset, flaw.found.as_str()), (2, "1 bytes"));
     }
+
+    #[test]
+    fn a_byte_that_should_be_zero_is_named_by_its_place() {
+        for at in 3..6 {
+            let mut bytes = [9, 9, 9, 0, 0, 0, 9];
+            bytes[at] = 7;
+            let mut cursor = Cursor::new(&bytes);
+            assert!(cursor.take(3).is_ok());
+            let flaw = cursor.zeros(3, "zeros").unwrap_err();
+            assert_eq!((flaw.offset, flaw.found.as_str()), (at as u64, "7"));
+        }
+    }
 }

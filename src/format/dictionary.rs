@@ -318,4 +318,32 @@ mod tests {
             }
         }
     }
+
+    /// Two blocks; what is wrong with the second is named by its place in the section.
+    #[test]
+    fn flaws_of_a_later_block_are_named_by_their_place() {
+        let terms = (0..20u8).map(|n| (vec![b'a' + n], vec![u32::from(n)])).collect();
+        let honest = build(&terms);
+        let walk = |bytes: &[u8]| {
+            let dictionary = Dictionary::open(bytes, 20).unwrap();
+            dictionary.for_each(b"", &mut |_, _| {})
+        };
+        assert_eq!(walk(&honest), Ok(()));
+        assert_eq!(Dictionary::open(&honest, 19).unwrap_err().what, "terms of a dictionary");
+        let (directory, second) = (4 + 2 * 4, usize::from(honest[8]));
+        let block = directory + second;
+        assert_eq!(&honest[block..block + 3], [0, 1, b'a' + 16], "shared, length, term");
+
+        let mut bytes = honest.clone();
+        bytes[8] = 255;
+        let flaw = walk(&bytes).unwrap_err();
+        assert_eq!((flaw.offset, flaw.what), (8, "directory of a dictionary"));
+        let mut bytes = honest.clone();
+        bytes[block + 2] = b'a';
+        let flaw = walk(&bytes).unwrap_err();
+        assert_eq!((flaw.offset, flaw.what), (8, "order of a dictionary's blocks"));
+        let mut bytes = honest;
+        bytes[block] = 9;
+        assert_eq!(walk(&bytes).unwrap_err().offset, block as u64);
+    }
 }

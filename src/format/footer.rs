@@ -264,4 +264,59 @@ mod tests {
             assert!(Footer::decode(&bad).is_err(), "bit {bit}");
         }
     }
+
+    #[test]
+    fn the_length_in_a_tail_is_believed_within_its_bounds() {
+        let read = |len: u64, file_len: u64, magic: [u8; 8]| {
+            let tail = [len.to_le_bytes(), magic].concat();
+            Footer::len_from_tail(tail[..].try_into().unwrap(), file_len)
+        };
+        let least = (FOOTER_FIXED_LEN + FOOTER_TAIL_LEN) as u64;
+        for len in [least, least + 1, FOOTER_BYTES_MAX] {
+            assert_eq!(read(len, len + 1, FOOTER_END_MAGIC), Some(len));
+            assert_eq!(read(len, len, FOOTER_END_MAGIC), None);
+            assert_eq!(read(len, len + 1, *b"WMARKEN?"), None);
+        }
+        for len in [0, least - 1, FOOTER_BYTES_MAX + 1, u64::MAX - 1] {
+            assert_eq!(read(len, u64::MAX, FOOTER_END_MAGIC), None, "{len}");
+        }
+    }
+
+    /// What decoding says to a footer that was changed and then sealed again.
+    fn flaw(change: impl FnOnce(&mut Footer)) -> Option<&'static str> {
+        let mut footer = sample();
+        change(&mut footer);
+        let mut bytes = footer.encode();
+        Footer::finish(&mut bytes, &Hash([9; 32]));
+        Footer::decode(&bytes).err().map(|flaw| flaw.what)
+    }
+
+    #[test]
+    fn times_and_counts_that_no_segment_has_are_refused_under_a_right_crc() {
+        let late = NANOS_PER_SECOND - 1;
+        assert_eq!(flaw(|f| (f.count, f.recorded) = (1, (8, 8))), None);
+        assert_eq!(flaw(|f| f.event = ((3, late), (3, late))), None);
+        let insane = Some("count or times of a footer");
+        assert_eq!(flaw(|f| f.count = 0), insane);
+        assert_eq!(flaw(|f| f.recorded = (9, 8)), insane);
+        assert_eq!(flaw(|f| f.event = ((3, 5), (3, 4))), insane);
+        assert_eq!(flaw(|f| f.event.0.1 = NANOS_PER_SECOND), insane);
+        assert_eq!(flaw(|f| f.event.1.1 = NANOS_PER_SECOND), insane);
+    }
+
+    #[test]
+    fn names_of_counters_have_a_length_and_an_order() {
+        let named = |name: String| vec![Counter { name, entries: 1 }];
+        let (agent, event) = (AGENT_BYTES_MAX, EVENT_TYPE_BYTES_MAX);
+        assert_eq!(flaw(|f| f.agents = named("a".repeat(agent))), None);
+        assert_eq!(flaw(|f| f.types = named("a".repeat(event))), None);
+        let length = Some("length of a counter's name");
+        assert_eq!(flaw(|f| f.agents = named("a".repeat(agent + 1))), length);
+        assert_eq!(flaw(|f| f.agents = named("a".repeat(agent + 2))), length);
+        assert_eq!(flaw(|f| f.types = named("a".repeat(event + 1))), length);
+        assert_eq!(flaw(|f| f.types = named(String::new())), length);
+        let order = Some("order of the counters");
+        assert_eq!(flaw(|f| f.agents.reverse()), order);
+        assert_eq!(flaw(|f| f.agents[1] = f.agents[0].clone()), order);
+    }
 }

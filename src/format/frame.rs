@@ -612,4 +612,21 @@ mod tests {
         bytes[4..16].fill(0xff);
         assert!(Frame::decode(&bytes[..20]).is_err());
     }
+
+    #[test]
+    fn the_longest_meta_and_payload_are_taken_and_nothing_longer() {
+        let meta_max = u32::try_from(META_BYTES_MAX).unwrap();
+        let data_max = u32::try_from(PAYLOAD_BYTES_MAX).unwrap();
+        let len = |form, meta, data| stored_len_of(form, meta, data).map_err(|flaw| flaw.what);
+        let whole = 72 + 2 * 16 + u64::from(meta_max) + u64::from(data_max);
+        assert_eq!(len(Form::Whole, meta_max, data_max), Ok(whole));
+        assert_eq!(len(Form::Whole, 5, 0), Ok(72 + 16 + 5));
+        assert_eq!(len(Form::DataErased, 5, 1), Ok(72 + 16 + 32 + 5));
+        assert_eq!(len(Form::BodyErased, 5, 1), Ok(72 + 32));
+        for more in 1..3 {
+            assert_eq!(len(Form::Whole, meta_max + more, 0), Err("meta is too long"));
+            assert_eq!(len(Form::Whole, 0, data_max + more), Err("payload is too long"));
+        }
+        assert_eq!(len(Form::DataErased, 5, 0), Err("erased data"));
+    }
 }

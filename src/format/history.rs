@@ -113,4 +113,19 @@ mod tests {
             assert!(read(&record[..end]).is_err(), "{end} bytes");
         }
     }
+
+    #[test]
+    fn what_is_wrong_with_a_record_is_named_by_its_place() {
+        let record = encode("note\n");
+        let line = RecordLine::decode(&record).unwrap();
+        let flaw = |bytes: &[u8]| line.note(bytes).unwrap_err();
+        let cut = flaw(&record[..record.len() - 1]);
+        assert_eq!((cut.offset, cut.wanted, cut.found), (29, "35".into(), "34".into()));
+        let mut other = record.clone();
+        other[30] ^= 1;
+        assert_eq!((flaw(&other).offset, flaw(&other).what), (20, "crc of a checkpoint"));
+        let mut other = record.clone();
+        other[34] = b' ';
+        assert_eq!((flaw(&other).offset, flaw(&other).what), (34, "end of a checkpoint"));
+    }
 }

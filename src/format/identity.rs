@@ -146,4 +146,25 @@ mod tests {
             assert!(Identity::decode(&[&bytes[..], b"x"].concat()).is_err());
         }
     }
+
+    #[test]
+    fn an_origin_has_one_to_255_bytes_and_nothing_stands_behind_it() {
+        let decode = |len: usize| {
+            let origin = "x".repeat(len);
+            let identity = Identity { created_at: 1, log_id: [1; 32], origin, predecessor: None };
+            Identity::decode(&identity.encode()).err().map(|flaw| flaw.what)
+        };
+        for len in [1, ORIGIN_BYTES_MAX] {
+            assert_eq!(decode(len), None);
+        }
+        for len in [0, ORIGIN_BYTES_MAX + 1, ORIGIN_BYTES_MAX + 2] {
+            assert_eq!(decode(len), Some("origin length"));
+        }
+        let origin = "a.example/x".to_owned();
+        let identity = Identity { created_at: 1, log_id: [1; 32], origin, predecessor: None };
+        let bytes = identity.encode();
+        let mut longer = [&bytes[..bytes.len() - 4], b"?"].concat();
+        longer.extend(crc32fast::hash(&longer).to_le_bytes());
+        assert_eq!(Identity::decode(&longer).unwrap_err().what, "bytes after the identity");
+    }
 }

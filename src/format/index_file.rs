@@ -321,3 +321,64 @@ impl<'a> IndexFile<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Hash;
+
+    fn subject(count: u32) -> Subject {
+        Subject { log_id: [1; 32], generation: 2, first_index: 3, count, root: Hash([4; 32]) }
+    }
+
+    /// An index of nine entries that says nothing of them, but for what `change` adds.
+    fn build(change: impl FnOnce(&mut IndexBuilder)) -> Vec<u8> {
+        let mut builder = IndexBuilder::new();
+        builder.offsets(&[4192; 9]);
+        builder.zones(&[Zone::EMPTY]);
+        builder.lists(&[], &[]);
+        change(&mut builder);
+        builder.finish(&subject(9))
+    }
+
+    #[test]
+    fn all_ids_of_one_upper_half_are_found_and_no_entry_that_is_not_there() {
+        let file = build(|b| b.ids([(5, 0), (5, 4), (5, 8), (7, 1), (9, 9)]));
+        let layout = IndexLayout::parse(&file, &subject(9)).unwrap();
+        for (upper, wanted) in
+            [(4, vec![]), (5, vec![0, 4, 8]), (6, vec![]), (7, vec![1]), (9, vec![])]
+        {
+            let mut found = Vec::new();
+            layout.over(&file).ids(upper, &mut found);
+            assert_eq!(found, wanted, "{upper}");
+        }
+    }
+
+    #[test]
+    fn sections_of_another_length_are_refused() {
+        let flaw = |change: fn(&mut IndexBuilder)| {
+            IndexLayout::parse(&build(change), &subject(9)).err().map(|flaw| flaw.what)
+        };
+        assert_eq!(flaw(|b| b.ids([(0, 0); 9])), None);
+        assert_eq!(flaw(|b| b.ids([(0, 0); 10])), Some("length of the ids"));
+        assert_eq!(flaw(|b| b.flat(IDS).push(0)), Some("length of the ids"));
+        assert_eq!(flaw(|b| b.offsets(&[4192])), Some("length of the offsets"));
+        assert_eq!(flaw(|b| b.zones(&[Zone::EMPTY])), Some("length of the zones"));
+        assert_eq!(flaw(|b| b.flat(SYSTEM).push(0)), Some("bytes after a posting list"));
+    }
+
+    #[test]
+    fn a_dictionarys_place_in_the_file_is_known() {
+        let file = build(|b| {
+            b.term(Key::Agent, b"did:a", &[0]);
+            b.term(Key::Type, b"tool", &[0, 8]);
+        });
+        let layout = IndexLayout::parse(&file, &subject(9)).unwrap();
+        for (key, term) in [(Key::Agent, &b"did:a"[..]), (Key::Type, b"tool")] {
+            let at = usize::try_from(layout.over(&file).terms_offset(key)).unwrap();
+            assert_eq!(file[at..at + 4], [1, 0, 0, 0], "one term");
+            let begin = at + 4 + 4 + 2;
+            assert_eq!(&file[begin..begin + term.len()], term);
+        }
+    }
+}

@@ -139,3 +139,31 @@ pub fn parse_name(name: &str, extension: &str) -> Option<u64> {
 pub const IDENTITY_NAME: &str = "log.id";
 /// Name of the prepared next segment.
 pub const SPARE_NAME: &str = "spare.tmp";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_twenty_digits_and_the_ending_are_a_segments_name() {
+        assert_eq!(parse_segment_name(&segment_name(812)), Some(812));
+        for name in [
+            "1.seg",
+            "0000000000000000001.seg",
+            "000000000000000000001.seg",
+            "+0000000000000000001.seg",
+            "0000000000000000000x.seg",
+            "00000000000000000001.SEG",
+            "00000000000000000001",
+            "99999999999999999999.seg",
+        ] {
+            assert_eq!(parse_segment_name(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_flaw_in_words_has_place_and_both_values() {
+        let flaw = Flaw::new(3, "length of a frame", 7, 9).shifted(4);
+        assert_eq!(flaw.to_string(), "byte 7: length of a frame (wanted 7, found 9)");
+    }
+}

@@ -327,19 +327,21 @@ mod tests {
     /// Whoever can compute the digest can still not make the decoder believe a wrong shape.
     #[test]
     fn wrong_shapes_under_a_right_digest_are_refused() {
-        let resealed = |change: &dyn Fn(&mut Vec<u8>)| {
+        let flaw = |change: &dyn Fn(&mut Vec<u8>)| {
             let mut file = encode(SideKind::Index, &subject(), &[b"abc"]);
             file.truncate(file.len() - SIDE_DIGEST_LEN);
             change(&mut file);
             let digest = hash::seal(&file);
             file.extend_from_slice(&digest.0);
-            decode(&file, SideKind::Index, &subject()).unwrap_err().what
+            decode(&file, SideKind::Index, &subject()).unwrap_err()
         };
+        let resealed = |change: &dyn Fn(&mut Vec<u8>)| flaw(change).what;
         assert_eq!(resealed(&|f| f[0] = 1), "header length of a side file");
         assert_eq!(resealed(&|f| f[4] = 0), "magic of a side file");
         assert_eq!(resealed(&|f| f[12] = 9), UNKNOWN_VERSION);
         assert_eq!(resealed(&|f| f[95..99].fill(0xff)), "section lengths of a side file");
         assert_eq!(resealed(&|f| f.push(0)), "section lengths of a side file");
+        assert_eq!(flaw(&|f| f.push(0)).offset, 95);
         assert_eq!(resealed(&|f| f.truncate(100)), "bytes end early");
     }
 }

@@ -133,4 +133,17 @@ mod tests {
         assert_eq!(completed.text(Field::Environment), Some("b"));
         assert!(Environment::none().set(Field::Resource, "x").check().is_err());
     }
+
+    #[test]
+    fn what_is_said_last_stands_and_is_not_too_long() {
+        let said = Environment::none().set(Field::SandboxId, "a").set(Field::Environment, "b");
+        let said = said.set(Field::SandboxId, "c");
+        assert_eq!(said.get(Field::SandboxId), Some("c"));
+        assert_eq!(said.get(Field::Environment), Some("b"));
+        let long = |len: usize| Environment::none().set(Field::SandboxId, "x".repeat(len)).check();
+        assert!(long(FIELD_BYTES_MAX).is_ok());
+        for more in 1..3 {
+            assert_eq!(long(FIELD_BYTES_MAX + more).unwrap_err().kind(), ErrorKind::TooLarge);
+        }
+    }
 }
