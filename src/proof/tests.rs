@@ -3,7 +3,7 @@
 mod handed_out;
 
 use super::*;
-use crate::{AuditLog, Entry, ErrorKind, TreeSize};
+use crate::{AuditLog, Entry, ErrorKind, TreeHead, TreeSize, hash};
 use serde_json::Value;
 
 fn log_of(count: usize) -> AuditLog {
@@ -26,6 +26,7 @@ fn evidence_survives_its_text_at_every_size() {
             let read = Evidence::from_json(&evidence.to_json()).unwrap();
             assert_eq!(read, evidence);
             let root = view.root_at(TreeSize::new(size)).unwrap();
+            assert_eq!(read.root(), root);
             read.verify(TreeSize::new(size), &root).unwrap();
             let wrong = view.root_at(TreeSize::new(size - 1)).unwrap();
             let error = read.verify(TreeSize::new(size), &wrong).unwrap_err();
@@ -48,18 +49,35 @@ fn the_only_entry_of_a_log_can_be_proved_and_an_unknown_id_is_not_found() {
 #[test]
 fn no_key_of_the_text_can_be_changed() {
     let log = log_of(5);
-    let head = log.head();
     for index in [0u64, 1] {
         let text = log.prove(index).unwrap().to_json();
-        let honest: Value = serde_json::from_str(&text).unwrap();
-        for key in honest.as_object().unwrap().keys().filter(|key| *key != "root") {
-            for value in altered(&honest[key]) {
-                let mut document = honest.clone();
-                document[key] = value;
-                let verified = Evidence::from_json(&document.to_string())
-                    .and_then(|evidence| evidence.verify(head.size, &head.root));
-                assert!(verified.is_err(), "{key}: {document}");
-            }
+        assert_every_key_matters(&serde_json::from_str(&text).unwrap(), &log.head());
+    }
+}
+
+/// Data that was erased, or that is kept back, has its hash in its place, and that no less matters.
+#[test]
+fn data_can_be_kept_back_but_not_its_hash() {
+    let log = log_of(5);
+    let evidence = log.prove(2u64).unwrap();
+    let (data, (_, salt)) = (evidence.entry().data_text().unwrap(), evidence.entry().salts());
+    let mut document: Value = serde_json::from_str(&evidence.to_json()).unwrap();
+    document["data_hash"] = hash::data(&salt.unwrap(), data.as_bytes()).to_hex().into();
+    (document["data_text"], document["salts"]["data"]) = (Value::Null, Value::Null);
+    let read = Evidence::from_json(&document.to_string()).unwrap();
+    read.verify(log.head().size, &log.head().root).unwrap();
+    assert_eq!(read.entry().data_text(), None);
+    assert_every_key_matters(&document, &log.head());
+}
+
+fn assert_every_key_matters(honest: &Value, head: &TreeHead) {
+    for key in honest.as_object().unwrap().keys().filter(|key| *key != "root") {
+        for value in altered(&honest[key]) {
+            let mut document = honest.clone();
+            document[key] = value;
+            let verified = Evidence::from_json(&document.to_string())
+                .and_then(|evidence| evidence.verify(head.size, &head.root));
+            assert!(verified.is_err(), "{key}: {document}");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What checkpoints, bundles and fork proofs must withstand.
 
 use crate::format::history::HISTORY_NAME;
+use crate::limits::PROOF_HASHES_MAX;
+use crate::proof::bundle::BUNDLE_BYTES_MAX;
 use crate::proof::*;
 use crate::sign::{Checkpoint, SignedCheckpoint, SigningKey};
 use crate::storage::{MemoryStorage, Storage};
@@ -38,6 +40,8 @@ fn every_entry_under_every_checkpoint_has_a_bundle_that_holds() {
             let bundle: ConsistencyBundle = text.parse().unwrap();
             assert_eq!(bundle.to_string(), text);
             bundle.verify(&keys).unwrap();
+            let root = view.root_at(TreeSize::new(old)).unwrap();
+            assert_eq!((bundle.old_size().get(), bundle.old_root()), (old, root));
         }
         assert!(view.bundle(size, &signed).is_err());
     }
@@ -67,6 +71,46 @@ fn every_changed_byte_of_a_bundle_is_noticed() {
 }
 
 #[test]
+fn every_changed_byte_of_a_consistency_bundle_is_noticed() {
+    let (log, key) = log_of(11);
+    let signed = log.checkpoint(&[&key]).unwrap();
+    let text = log.view().consistency_bundle(TreeSize::new(6), &signed).unwrap().to_string();
+    for at in 0..text.len() {
+        for change in [1u8, 2, 32] {
+            let mut bytes = text.clone().into_bytes();
+            bytes[at] ^= change;
+            let Ok(text) = String::from_utf8(bytes) else { continue };
+            let verified =
+                text.parse::<ConsistencyBundle>().and_then(|b| b.verify(&[key.verifier()]));
+            assert!(verified.is_err(), "byte {at}: {text}");
+        }
+    }
+    let stranger = SigningKey::from_seed(&log.identity().origin, &[8; 32]).unwrap();
+    let bundle: ConsistencyBundle = text.parse().unwrap();
+    assert!(bundle.verify(&[stranger.verifier()]).is_err());
+}
+
+/// A bundle is refused for its length when it is a byte or a hash too long, and not before.
+#[test]
+fn the_bounds_of_a_bundle_are_exact() {
+    let (log, key) = log_of(11);
+    let signed = log.checkpoint(&[&key]).unwrap();
+    let text = log.view().consistency_bundle(TreeSize::new(6), &signed).unwrap().to_string();
+    let (head, note) = text.split_once("\n\n").unwrap();
+    let start: Vec<&str> = head.split('\n').take(3).collect();
+    let with = |hashes: usize| {
+        let more = format!("\n{}", start[2]).repeat(hashes);
+        format!("{}{more}\n\n{note}", start.join("\n")).parse::<ConsistencyBundle>()
+    };
+    assert_eq!(with(PROOF_HASHES_MAX + 1).unwrap().proof().hashes.len(), PROOF_HASHES_MAX + 1);
+    assert!(with(PROOF_HASHES_MAX + 2).unwrap_err().to_string().contains("too many hashes"));
+
+    let refused = |len: usize| "x".repeat(len).parse::<Bundle>().unwrap_err().to_string();
+    assert!(refused(BUNDLE_BYTES_MAX).contains("no empty line"));
+    assert!(refused(BUNDLE_BYTES_MAX + 1).contains("too long"));
+}
+
+#[test]
 fn an_entry_of_another_log_does_not_pass_for_one_of_this() {
     let ((log, key), (other, _)) = (log_of(5), log_of(5));
     let signed = log.checkpoint(&[&key]).unwrap();
@@ -89,7 +133,7 @@ fn hostile_bundles_are_refused_within_bounds() {
     let hash = head.lines().last().unwrap();
     let many = format!("{head}\n{}\n\n{note}", vec![hash; 100_000].join("\n"));
     assert!(many.parse::<Bundle>().unwrap_err().message().contains("too many hashes"));
-    let long = "a".repeat(crate::proof::bundle::BUNDLE_BYTES_MAX + 1);
+    let long = "a".repeat(BUNDLE_BYTES_MAX + 1);
     assert!(long.parse::<Bundle>().unwrap_err().message().contains("too long"));
     let twice = text.replacen("index 1\n", "extra AAAA\nextra AAAA\nindex 1\n", 1);
     let after = text.replacen("index 1\n", "index 1\nextra AAAA\n", 1);
