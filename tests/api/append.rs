@@ -1,6 +1,7 @@
 //! Appending: receipts, batches, tickets, duplicates, reopening.
 
 use crate::{entry, fresh};
+use witnessmark::entry::Field;
 use witnessmark::{AuditLog, Entry, ErrorKind, Query};
 
 #[test]
@@ -79,6 +80,8 @@ fn a_retry_gets_the_first_receipt_and_other_content_an_error() {
     let other = log.append(entry("did:a", "{\"n\":2}").entry_id("order-1")).unwrap_err();
     assert_eq!(other.kind(), ErrorKind::AlreadyExists);
     assert_eq!(other.location().index, Some(first.index()));
+    let other = log.append(entry("did:b", "{\"n\":1}").entry_id("order-1")).unwrap_err();
+    assert_eq!(other.kind(), ErrorKind::AlreadyExists, "another agent, and the same data");
     let twice = [entry("x", "{}").entry_id("b"), entry("x", "{}").entry_id("b")];
     let receipts = log.append_batch(twice).unwrap();
     assert_eq!(receipts[0].index(), receipts[1].index());
@@ -89,6 +92,35 @@ fn a_retry_gets_the_first_receipt_and_other_content_an_error() {
     let log = AuditLog::open(dir.path().join("log")).unwrap();
     let again = log.append(entry("did:a", "{\"n\":1}").entry_id("order-1")).unwrap();
     assert!(again.is_duplicate() && again.index() == first.index());
+}
+
+/// Where an entry came from is part of it, but for its position there.
+#[test]
+fn an_id_from_another_source_is_not_a_retry() {
+    let (_dir, log) = fresh();
+    let from = |source: &'static str| {
+        log.append(entry("did:a", "{}").entry_id("one").set(Field::Source, source))
+    };
+    let first = from(r#"{"previous_hash":"5af7"}"#).unwrap();
+    assert!(!first.is_duplicate());
+    assert!(from(r#"{"previous_hash":"5af7"}"#).unwrap().is_duplicate());
+    assert_eq!(from(r#"{"previous_hash":"5af8"}"#).unwrap_err().kind(), ErrorKind::AlreadyExists);
+    let without = log.append(entry("did:a", "{}").entry_id("one"));
+    assert_eq!(without.unwrap_err().kind(), ErrorKind::AlreadyExists);
+}
+
+/// The answer to a retry vouches for the first try, so it waits until that is durable.
+#[test]
+fn a_retry_of_a_buffered_entry_is_answered_once_it_is_durable() {
+    let (_dir, log) = fresh();
+    for n in 0..20 {
+        let id = format!("late-{n}");
+        let first = log.append_buffered(entry("did:a", "{}").entry_id(id.as_str())).unwrap();
+        let again = log.append(entry("did:a", "{}").entry_id(id.as_str())).unwrap();
+        assert!(again.is_duplicate() && again.is_durable());
+        assert_eq!((again.index(), again.entry_hash()), (first.index(), first.entry_hash()));
+        assert!(log.head().size.contains(first.index()));
+    }
 }
 
 #[test]
@@ -117,4 +149,24 @@ fn memory_behaves_the_same_without_files() {
     let other = log.clone();
     log.close().unwrap();
     assert_eq!(other.append(entry("did:a", "{}")).unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn receipts_say_what_was_recorded_and_are_equal_when_they_say_the_same() {
+    let (_dir, log) = fresh();
+    let secret = r#"{"password":"hunter2hunter2"}"#;
+    let first = log.append(entry("did:a", secret).entry_id("one")).unwrap();
+    let again = log.append(entry("did:a", secret).entry_id("one")).unwrap();
+    let other = log.append(entry("did:a", secret).entry_id("two")).unwrap();
+    let stored = log.entry(first.index()).unwrap();
+    assert_eq!(first.recorded_at(), stored.recorded_at());
+    assert!(first.recorded_at().0 > 0);
+    let same = first.clone();
+    assert!(first == same && first != other);
+    assert!(again.is_duplicate() && first != again);
+
+    let buffered = log.append_buffered(entry("did:b", secret).entry_id("three")).unwrap();
+    assert_eq!((buffered.entry_id(), buffered.redacted()), ("three", 1));
+    let plain = log.append_buffered(entry("did:b", "{}").entry_id("four")).unwrap();
+    assert_eq!((plain.entry_id(), plain.redacted()), ("four", 0));
 }

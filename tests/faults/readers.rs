@@ -9,12 +9,52 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use witnessmark::storage::FsStorage;
-use witnessmark::{AuditLog, ErrorKind, Options, Query, QueueFull, Reader};
+use witnessmark::{AuditLog, Entry, ErrorKind, Options, Query, QueueFull, Reader};
 
 fn gated(path: &Path) -> (Options, Arc<Gate>) {
     let gate = Arc::new(Gate::default());
     let storage = Gated::new(FsStorage::create_dir(path).unwrap(), Arc::clone(&gate));
     (Options::on_storage(storage).segment_bytes(64 << 10), gate)
+}
+
+/// While a sync waits, an id comes three times for one group: in a ticket, in a batch that is refused,
+/// and in tickets behind that. The first is known to the later ones, and of the batch nothing is left.
+#[test]
+fn within_a_group_an_id_is_known_to_those_behind_it_unless_its_batch_was_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (options, gate) = gated(&dir.path().join("log"));
+    let log = options.open().unwrap();
+    let named = |id: &str, n: u32| {
+        let entry = Entry::new("tool_invocation", "did:a", "allow").entry_id(id.to_owned());
+        entry.data_text(format!("{{\"n\":{n}}}"))
+    };
+    for round in 0..10 {
+        let size = log.head().size.get();
+        let shut = gate.shut();
+        let before = log.submit(entry("did:a", "{}")).unwrap();
+        gate.await_written(size + 1);
+        let (kept, lost) = (format!("kept-{round}"), format!("lost-{round}"));
+        let first = log.submit(named(&kept, 1)).unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        let (refused, again, free) = std::thread::scope(|scope| {
+            let batch = scope.spawn(|| {
+                let entries = [named(&lost, 1), named(&lost, 2)].into_iter();
+                log.append_batch(entries.inspect(|_| tell.send(()).unwrap()))
+            });
+            assert_eq!(told.iter().take(2).count(), 2);
+            // The batch joins the queue right after its last entry was taken.
+            (0..1000).for_each(|_| std::thread::yield_now());
+            let again = log.submit(named(&kept, 1)).unwrap();
+            let free = log.submit(named(&lost, 1)).unwrap();
+            drop(shut);
+            (batch.join().unwrap(), again.wait(), free.wait())
+        });
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::AlreadyExists);
+        let (first, again, free) = (first.wait().unwrap(), again.unwrap(), free.unwrap());
+        assert_eq!((again.is_duplicate(), again.index()), (true, first.index()));
+        assert!(!free.is_duplicate() && before.wait().is_ok());
+        assert_eq!(log.head().size.get(), size + 3);
+    }
 }
 
 #[test]
