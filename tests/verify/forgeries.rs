@@ -1,10 +1,11 @@
 //! Somebody who can write changes things and makes every checksum right again.
 
 use crate::{Closed, LARGE, Part, parts, range_of, segment_of};
-use witnessmark::format::footer::{FOOTER_TAIL_LEN, Footer};
+use witnessmark::format::footer::{Counter, FOOTER_FIXED_LEN, FOOTER_TAIL_LEN, Footer};
 use witnessmark::format::frame::{FRAME_HASH_OFFSET, Frame};
 use witnessmark::format::group::{GROUP_HEADER_LEN, GroupHeader};
 use witnessmark::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
+use witnessmark::format::side::{SECTIONS, SECTIONS_OFFSET};
 use witnessmark::format::{crc, identity::Identity};
 use witnessmark::storage::Storage;
 use witnessmark::{Cause, Finding, Hash, hash};
@@ -168,32 +169,38 @@ fn every_field_of_a_footer_is_held_against_the_segment() {
     let log = LARGE.make();
     let sealed = log.names(".index").len();
     type Change = fn(&mut Footer);
-    let changes: [Change; 13] = [
-        |f| f.count += 1,
-        |f| f.root = Hash([1; 32]),
-        |f| f.last_entry_hash = Hash([1; 32]),
-        |f| f.recorded.0 -= 1,
-        |f| f.recorded.1 += 1,
-        |f| f.event.0.1 ^= 1,
-        |f| f.event.1.0 += 1,
-        |f| f.group_count += 1,
-        |f| f.last_header_crc ^= 1,
-        |f| f.agents[0].entries += 1,
-        |f| f.types[1].entries -= 1,
-        |f| f.agents.truncate(3),
-        |f| f.types[1].name.push('x'),
+    // Where the field stands in the footer; `None` behind its fixed part.
+    let changes: [(Option<usize>, Change); 13] = [
+        (Some(32), |f| f.count += 1),
+        (Some(48), |f| f.root = Hash([1; 32])),
+        (Some(80), |f| f.last_entry_hash = Hash([1; 32])),
+        (Some(112), |f| f.recorded.0 -= 1),
+        (Some(120), |f| f.recorded.1 += 1),
+        (Some(128), |f| f.event.0.1 ^= 1),
+        (Some(128), |f| f.event.1.0 += 1),
+        (Some(152), |f| f.group_count += 1),
+        (Some(160), |f| f.last_header_crc ^= 1),
+        (None, |f| f.agents[1].entries += 1),
+        (None, |f| f.types[1].entries -= 1),
+        (None, |f| f.agents.truncate(3)),
+        (None, |f| f.types[1].name.push('x')),
     ];
     for name in &log.names(".seg")[sealed - 2..sealed] {
         let honest = log.read(name);
         let at = range_of(&honest, Part::Footer).start;
         let (footer, _) = Footer::decode(&honest[at..]).unwrap();
-        for (number, change) in changes.iter().enumerate() {
+        for (number, (offset, change)) in changes.iter().enumerate() {
             let (mut bytes, mut footer) = (honest.clone(), footer.clone());
             change(&mut footer);
             finish(&mut bytes, at, &footer);
             log.write(name, &bytes);
             let report = log.verify();
-            let is_it = |f: &Finding| f.cause == Cause::BadSeal && f.file == *name;
+            let offset = offset.map(|offset| (at + offset) as u64);
+            let is_it = |f: &Finding| {
+                f.cause == Cause::BadSeal
+                    && f.file == *name
+                    && (offset.is_none() || f.offset == offset)
+            };
             assert!(report.findings.iter().any(is_it), "change {number}: {report:#?}");
             assert!(
                 report.findings.iter().all(|f| f.file == *name),
@@ -208,6 +215,47 @@ fn every_field_of_a_footer_is_held_against_the_segment() {
         assert_eq!(only(&log).offset, Some(digest_at as u64));
         log.write(name, &honest);
     }
+}
+
+/// A counter that is wrong, one too many and one too few: each is named with its place.
+#[test]
+fn counters_of_a_footer_are_named_one_by_one() {
+    let log = LARGE.make();
+    let name = log.names(".seg")[1].clone();
+    let honest = log.read(&name);
+    let at = range_of(&honest, Part::Footer).start;
+    let (footer, _) = Footer::decode(&honest[at..]).unwrap();
+    let said = |change: &dyn Fn(&mut Footer)| -> Vec<String> {
+        let (mut bytes, mut changed) = (honest.clone(), footer.clone());
+        change(&mut changed);
+        finish(&mut bytes, at, &changed);
+        log.write(&name, &bytes);
+        log.verify().findings.iter().map(ToString::to_string).collect()
+    };
+    let len = |c: &Counter| 2 + c.name.len() + 8;
+    let behind = at + FOOTER_FIXED_LEN;
+    let agents: usize = footer.agents.iter().map(len).sum();
+    let line = |offset: usize, words: String| format!("bad_seal: {name}, byte {offset}: {words}");
+
+    let (second, right) = (&footer.agents[1].name, footer.agents[1].entries);
+    for (wrong, change) in [(right + 1, 1i64), (right - 1, -1)] {
+        let found =
+            said(&|f| f.agents[1].entries = f.agents[1].entries.wrapping_add_signed(change));
+        let words = format!("counter of agent {second} (wanted {right}, found {wrong})");
+        assert_eq!(found, [line(behind + len(&footer.agents[0]), words)]);
+    }
+    let (last, right) = (&footer.types[1].name, footer.types[1].entries);
+    let found = said(&|f| f.types[1].entries += 1);
+    let words = format!("counter of event type {last} (wanted {right}, found {})", right + 1);
+    assert_eq!(found, [line(behind + agents + len(&footer.types[0]), words)]);
+
+    let found = said(&|f| drop(f.agents.remove(1)));
+    let words = format!("counter of agent {second} (wanted a counter, found none)");
+    assert_eq!(found, [line(behind + agents - len(&footer.agents[1]), words)]);
+    let nobody = Counter { name: "did:web:0.example.x".to_owned(), entries: 3 };
+    let found = said(&|f| f.agents.insert(1, nobody.clone()));
+    let words = "counter of agent did:web:0.example.x (wanted no counter, found 3)".to_owned();
+    assert_eq!(found, [line(behind + len(&footer.agents[0]), words)]);
 }
 
 #[test]
@@ -260,7 +308,9 @@ fn a_lying_side_file_is_found_and_a_damaged_one_noted() {
             bytes.extend(digest.0);
             bytes
         };
-        for at in (159..body).step_by(body / 50) {
+        // From the first byte that does not say whose side file it is.
+        let begin = SECTIONS_OFFSET - 4 * SECTIONS;
+        for at in (begin..body).step_by(body / 50) {
             let mut bytes = honest.clone();
             bytes[at] ^= 4;
             log.write(&name, &reseal(bytes));

@@ -3,7 +3,9 @@
 use crate::{LARGE, Recipe, SMALL, entries};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use witnessmark::{AuditLog, Entry, Verdict, VerifyOptions, verify};
+use witnessmark::limits::NOTES_MAX;
+use witnessmark::storage::Storage;
+use witnessmark::{AuditLog, Entry, Hash, SigningKey, Verdict, VerifyOptions, verify};
 
 #[test]
 fn a_healthy_log_is_intact_and_has_the_logs_own_root() {
@@ -104,4 +106,32 @@ fn strange_surroundings_are_noted_and_change_nothing() {
         assert!(report.notes.iter().any(|note| note.contains(words)), "{:?}", report.notes);
     }
     assert_eq!(report.notes.len(), strange.len() + 1);
+}
+
+/// A directory that is full of what does not belong there is told of in a report of bounded length.
+#[test]
+fn notes_beyond_the_most_are_counted() {
+    for (strange, beyond) in [(NOTES_MAX, None), (NOTES_MAX + 3, Some("and 3 more"))] {
+        let log = SMALL.make();
+        (0..strange).for_each(|n| drop(log.files.create(&format!("{n}.txt")).unwrap()));
+        let report = log.verify();
+        assert_eq!(report.notes.len(), NOTES_MAX + usize::from(beyond.is_some()));
+        let words = report.notes.last().map(String::as_str).filter(|w| w.starts_with("and"));
+        assert_eq!((words, report.exit_code()), (beyond, 0));
+    }
+}
+
+#[test]
+fn options_keep_what_was_set_before() {
+    let key = SigningKey::from_seed("a.example/log", &[1; 32]).unwrap().verifier();
+    let options = VerifyOptions::new()
+        .against(7.into(), Hash([7; 32]))
+        .seen(9.into(), Hash([9; 32]))
+        .key(key)
+        .progress(|_, _| {})
+        .threads(3);
+    assert_eq!(options.threads, 3);
+    assert_eq!(options.against, Some((7.into(), Hash([7; 32]))));
+    assert_eq!(options.seen, Some((9.into(), Hash([9; 32]))));
+    assert!(options.keys.len() == 1 && options.progress.is_some());
 }

@@ -1,24 +1,38 @@
 //! A disk that does not give its bytes back: said, never guessed.
 
-use crate::LARGE;
+use crate::{Closed, LARGE};
 use std::sync::Arc;
+use witnessmark::limits::{FOOTER_BYTES_MAX, SEGMENT_BYTES_MAX};
 use witnessmark::storage::{
     Access, DirEntry, MemoryStorage, Region, Storage, StorageFile, WriterLock,
 };
-use witnessmark::{Cause, Error, ErrorKind, Result, Verdict, VerifyOptions, verify_storage};
+use witnessmark::{
+    Cause, Error, ErrorKind, Report, Result, Verdict, VerifyOptions, verify_storage,
+};
 
-/// Files in memory, one of which cannot be read from some offset on.
+/// What is the matter with a file.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    /// It cannot be read from this offset on.
+    From(u64),
+    /// It says that it is so long.
+    Claims(u64),
+    /// It was listed, and is not there any more.
+    Gone,
+}
+
+/// Files in memory, one of which gives trouble.
 #[derive(Debug)]
 struct Failing {
     files: MemoryStorage,
     name: String,
-    from: u64,
+    trouble: Trouble,
 }
 
 #[derive(Debug)]
 struct FailingFile {
     file: Arc<dyn StorageFile>,
-    from: Option<u64>,
+    trouble: Option<Trouble>,
 }
 
 fn refused() -> Error {
@@ -27,12 +41,15 @@ fn refused() -> Error {
 
 impl StorageFile for FailingFile {
     fn len(&self) -> Result<u64> {
-        self.file.len()
+        match self.trouble {
+            Some(Trouble::Claims(len)) => Ok(len),
+            _ => self.file.len(),
+        }
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
         let end = offset + buffer.len() as u64;
-        if self.from.is_some_and(|from| end > from) {
+        if matches!(self.trouble, Some(Trouble::From(from)) if end > from) {
             return Err(refused().at_offset(offset));
         }
         self.file.read_at(buffer, offset)
@@ -70,8 +87,11 @@ impl Storage for Failing {
 
     fn open(&self, name: &str, access: Access) -> Result<Arc<dyn StorageFile>> {
         assert_eq!(access, Access::Read, "an auditor writes nothing");
-        let from = (name == self.name).then_some(self.from);
-        Ok(Arc::new(FailingFile { file: self.files.open(name, access)?, from }))
+        let trouble = (name == self.name).then_some(self.trouble);
+        if matches!(trouble, Some(Trouble::Gone)) {
+            return Err(Error::new(ErrorKind::NotFound, "no such file"));
+        }
+        Ok(Arc::new(FailingFile { file: self.files.open(name, access)?, trouble }))
     }
 
     fn rename(&self, _: &str, _: &str, _: bool) -> Result<()> {
@@ -127,7 +147,8 @@ fn a_file_that_cannot_be_read_is_named_and_the_others_are_judged() {
             if from >= log.read(&name).len() as u64 {
                 continue;
             }
-            let storage = Failing { files: log.files.clone(), name: name.clone(), from };
+            let trouble = Trouble::From(from);
+            let storage = Failing { files: log.files.clone(), name: name.clone(), trouble };
             let report = verify_storage(&storage, &VerifyOptions::new().threads(2)).unwrap();
             if name.ends_with(".index") || name.ends_with(".nodes") {
                 assert_eq!(report.exit_code(), 0);
@@ -138,5 +159,43 @@ fn a_file_that_cannot_be_read_is_named_and_the_others_are_judged() {
             assert_eq!((finding.cause, &finding.file), (Cause::Unreadable, &name));
             assert_eq!((report.verdict, report.exit_code()), (Verdict::Unverifiable, 3));
         }
+    }
+}
+
+fn report(log: &Closed, name: &str, trouble: Trouble) -> Report {
+    let storage = Failing { files: log.files.clone(), name: name.to_owned(), trouble };
+    verify_storage(&storage, &VerifyOptions::new().threads(1)).unwrap()
+}
+
+/// The length that a file claims is compared before anything is read for it.
+#[test]
+fn a_segment_that_claims_to_be_longer_than_any_is_named_and_not_read() {
+    let log = LARGE.make();
+    let most = SEGMENT_BYTES_MAX + FOOTER_BYTES_MAX;
+    for (name, first) in
+        log.names(".seg").into_iter().map(|name| (name.clone(), name[..20].parse::<u64>().unwrap()))
+    {
+        for more in 1..3 {
+            let said = report(&log, &name, Trouble::Claims(most + more));
+            let line = format!(
+                "bad_segment: {name}, entry {first}: length of a segment (wanted {most}, found {})",
+                most + more
+            );
+            assert!(said.findings.iter().any(|f| f.to_string() == line), "{said:#?}");
+        }
+    }
+    let last = log.names(".seg").pop().unwrap();
+    let said = report(&log, &last, Trouble::Claims(most));
+    assert!(!said.findings.iter().any(|f| f.message == "length of a segment"), "{said:#?}");
+}
+
+#[test]
+fn a_side_file_that_vanishes_is_missing_and_one_that_fails_is_not() {
+    let log = LARGE.make();
+    for name in [&log.names(".index")[0], &log.names(".nodes")[1]] {
+        let gone = format!("{name} is missing; it can be made again");
+        assert_eq!(report(&log, name, Trouble::Gone).notes, [gone]);
+        let failed = report(&log, name, Trouble::From(100)).notes;
+        assert!(failed[0].starts_with(&format!("{name} cannot be read: ")), "{failed:?}");
     }
 }
