@@ -74,6 +74,10 @@ compare *arguments:
 planted *names:
     tests/planted/run.sh {{names}}
 
+# mutants of one room (format, log, merkle, proof, segment, verify), each built and tested: hours
+mutants room *arguments:
+    cargo mutants --file 'src/{{room}}/**' --output target {{arguments}}
+
 # fuzz one target, or all of them, ten minutes each
 fuzz target="all":
     #!/usr/bin/env bash

@@ -606,7 +606,7 @@ fn tests_that_prove_something_exist() {
         true => root().join("tests/system").join(name).exists(),
         false => functions.contains(name.rsplit("::").next().unwrap_or(name)),
     };
-    for table in [("promises", 2), ("weakened orders", 2), ("planted bugs", 4)] {
+    for table in [("promises", 2), ("weakened orders", 2), ("planted bugs", 4), ("conditions", 4)] {
         judge(unknown_tests(&page, ASSURANCE, table, exists));
     }
 }
