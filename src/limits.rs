@@ -69,10 +69,9 @@ pub const SEGMENT_BYTES_DEFAULT: u64 = 64 << 20;
 pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 /// Smallest preallocation, so that a ten-entry log stays small.
 pub const PREALLOCATE_BYTES_MIN: u64 = 1 << 20;
-/// Groups smaller than this have the pages behind them read ahead, twice as much at once.
-pub const READ_AHEAD_BYTES: u64 = 256 << 10;
-/// Bytes a second from which on a log is fed in bulk: the page cache is then left to others.
-pub const BULK_BYTES_PER_SECOND: u64 = 64 << 20;
+/// Mean size of a segment's groups from which on the log is fed in bulk: blocks of the next segment are
+/// then reserved and not zeroed, and the page cache is left to others.
+pub const BULK_GROUP_BYTES: u64 = 256 << 10;
 /// Most segments in one directory.
 pub const SEGMENTS_MAX: usize = 1_000_000;
 /// Segments that may lack a footer: the active one, and the one being sealed behind it.

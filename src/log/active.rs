@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::format::group::{GROUP_HEADER_LEN, GroupHeader, padding};
 use crate::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::format::{SPARE_NAME, crc, segment_name};
-use crate::limits::{PREALLOCATE_BYTES_MIN, READ_AHEAD_BYTES};
+use crate::limits::{BULK_GROUP_BYTES, PREALLOCATE_BYTES_MIN};
 use crate::storage::{Storage, StorageFile};
 use crate::sync::Arc;
 
@@ -19,8 +19,6 @@ pub(crate) enum Preallocate {
     None,
     /// Zeros are written: small commits then touch no metadata.
     Zeros,
-    /// The same past the page cache: cheaper by a copy when groups are large.
-    ZerosUncached,
     /// Blocks are reserved only: cheaper when groups are large and segments go fast.
     Reserve,
 }
@@ -30,8 +28,6 @@ pub(crate) enum Preallocate {
 pub(crate) struct Spare {
     pub(crate) file: Arc<dyn StorageFile>,
     pub(crate) len: u64,
-    /// Bytes from the start that are in the page cache.
-    cached: u64,
 }
 
 impl Spare {
@@ -44,7 +40,7 @@ impl Spare {
         }
         let file = storage.create(SPARE_NAME)?;
         let made = make_room(&*file, 0, len, how).and_then(|()| match how {
-            Preallocate::Zeros | Preallocate::ZerosUncached => file.sync_all(),
+            Preallocate::Zeros => file.sync_all(),
             Preallocate::None | Preallocate::Reserve => Ok(()),
         });
         if let Err(error) = made {
@@ -52,8 +48,7 @@ impl Spare {
             let _ = storage.remove(SPARE_NAME);
             return Err(error.at_file(SPARE_NAME));
         }
-        let cached = if how == Preallocate::ZerosUncached { 0 } else { len };
-        Ok(Self { file, len, cached })
+        Ok(Self { file, len })
     }
 
     /// Writes the header of the segment this will be, and syncs it. Nobody knows the spare by its
@@ -75,10 +70,6 @@ fn make_room(file: &dyn StorageFile, from: u64, len: u64, how: Preallocate) -> R
             file.allocate(from, len)?;
             file.zero_fill(from, len)
         }
-        Preallocate::ZerosUncached => {
-            file.allocate(from, len)?;
-            file.zero_fill_uncached(from, len)
-        }
         Preallocate::Reserve => {
             file.allocate(from, len)?;
             file.set_len(from + len)
@@ -97,8 +88,8 @@ pub(crate) struct Active {
     pub(crate) capacity: u64,
     /// Bytes up to which room is made here rather than in a new segment.
     pub(crate) len_max: u64,
-    /// Bytes from the start that are in the page cache, or are on their way there.
-    pub(crate) cached: u64,
+    /// Groups in it.
+    pub(crate) groups: u64,
     /// CRC of the last group's header, 0 before the first.
     pub(crate) last_header_crc: u32,
 }
@@ -120,7 +111,7 @@ impl Active {
             at: SEGMENT_HEADER_LEN as u64,
             capacity: spare.len,
             len_max: spare.len,
-            cached: spare.cached,
+            groups: 0,
             last_header_crc: 0,
             header,
         })
@@ -129,6 +120,12 @@ impl Active {
     /// The file's name.
     pub(crate) fn name(&self) -> String {
         segment_name(self.header.first_index)
+    }
+
+    /// Whether the log is fed in bulk: in groups so large that what the next segment's zeros cost
+    /// outweighs what they save each sync, and that its pages are worth more to others.
+    pub(crate) fn is_bulk(&self) -> bool {
+        self.at / self.groups.max(1) >= BULK_GROUP_BYTES
     }
 
     /// Bytes a group with this many bytes of frames takes here, padding included.
@@ -144,9 +141,6 @@ impl Active {
         if wanted > self.capacity {
             make_room(&*self.file, self.capacity, wanted - self.capacity, how)
                 .map_err(|error| error.at_file(self.name()))?;
-            if self.cached == self.capacity && how != Preallocate::ZerosUncached {
-                self.cached = wanted;
-            }
             self.capacity = wanted;
         }
         Ok(())
@@ -170,104 +164,51 @@ impl Active {
         room.copy_from_slice(&encoded);
         self.file.write_all_at(bytes, self.at).map_err(|error| error.at_file(self.name()))?;
         self.at += bytes.len() as u64;
+        self.groups += 1;
         self.last_header_crc = header_crc;
         Ok(())
-    }
-
-    /// Says that a group of `len` bytes comes next. It ends within a page, and must not wait until
-    /// the rest of that page was read: while the group is hashed there is time to have it read. Small
-    /// groups have the pages of those behind them read as well.
-    pub(crate) fn expect(&mut self, len: u64) {
-        let end = self.at + len;
-        if end <= self.cached || self.cached >= self.capacity {
-            return;
-        }
-        let is_small = len < READ_AHEAD_BYTES;
-        let from = if is_small { self.at } else { end };
-        let len = if is_small { 2 * READ_AHEAD_BYTES } else { 1 };
-        self.file.read_ahead(from, len);
-        self.cached = from + len;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::Mutex;
+    use crate::storage::MemoryStorage;
     use crate::types::Hash;
 
-    /// A file that notes what is read ahead, and what is zeroed how.
-    #[derive(Debug, Default)]
-    struct Noting(Mutex<Vec<(u64, u64)>>);
-
-    impl StorageFile for Noting {
-        fn len(&self) -> Result<u64> {
-            Ok(0)
-        }
-        fn read_at(&self, _: &mut [u8], _: u64) -> Result<usize> {
-            Ok(0)
-        }
-        fn write_all_at(&self, _: &[u8], _: u64) -> Result<()> {
-            Ok(())
-        }
-        fn set_len(&self, _: u64) -> Result<()> {
-            Ok(())
-        }
-        fn allocate(&self, _: u64, _: u64) -> Result<()> {
-            Ok(())
-        }
-        fn read_ahead(&self, offset: u64, len: u64) {
-            self.0.lock().push((offset, len));
-        }
-        fn sync_data(&self) -> Result<()> {
-            Ok(())
-        }
-        fn sync_all(&self) -> Result<()> {
-            Ok(())
-        }
-        fn set_read_only(&self) -> Result<()> {
-            Ok(())
-        }
-    }
-
-    fn active(file: &Arc<Noting>, cached: u64) -> Active {
-        let header = SegmentHeader {
-            align: 1,
-            generation: 0,
-            log_id: [0; 32],
-            nonce: 1,
-            first_index: 0,
-            last_recorded_at: 0,
-            created_at: 0,
-            previous_hash: Hash::ZERO,
-            frontier: Vec::new(),
-        };
-        let capacity = 64 << 20;
-        let file: Arc<dyn StorageFile> = Arc::<Noting>::clone(file);
-        Active { file, header, at: 4096, capacity, len_max: capacity, cached, last_header_crc: 0 }
-    }
-
     #[test]
-    fn a_group_that_ends_in_a_page_nobody_read_has_it_read_first() {
-        let file = Arc::<Noting>::default();
-        let mut active = active(&file, 0);
-        active.expect(1000);
-        active.expect(2000);
-        assert_eq!(*file.0.lock(), [(4096, 2 * READ_AHEAD_BYTES)], "small groups: far ahead, once");
-        active.at += 1 << 20;
-        active.expect(8 << 20);
-        let end = active.at + (8 << 20);
-        assert_eq!(file.0.lock().last(), Some(&(end, 1)), "a large one: its last page");
-        active.at = active.capacity - 1000;
-        active.cached = active.capacity;
-        active.expect(500);
-        assert_eq!(file.0.lock().len(), 2);
-    }
-
-    #[test]
-    fn what_was_zeroed_through_the_cache_is_not_read() {
-        let file = Arc::<Noting>::default();
-        active(&file, 64 << 20).expect(1000);
-        assert!(file.0.lock().is_empty());
+    fn large_groups_are_bulk_and_many_small_ones_are_not() {
+        let storage = MemoryStorage::new();
+        for (body_len, is_bulk) in [(100, false), (200_000, false), (300_000, true)] {
+            let header = SegmentHeader {
+                align: 1,
+                generation: 0,
+                log_id: [0; 32],
+                nonce: 1,
+                first_index: body_len as u64,
+                last_recorded_at: 0,
+                created_at: 0,
+                previous_hash: Hash::ZERO,
+                frontier: Vec::new(),
+            };
+            let spare = Spare::prepare(&storage, 1 << 20, Preallocate::None).unwrap();
+            let mut active = Active::begin(&storage, spare, header).unwrap();
+            for _ in 0..3 {
+                let group = GroupHeader {
+                    body_crc: 0,
+                    nonce: 0,
+                    first_index: 0,
+                    count: 1,
+                    pad_len: 0,
+                    body_len: u32::try_from(body_len).unwrap(),
+                    previous_header_crc: 0,
+                    synced_size: 0,
+                    wall_clock: 0,
+                    root: Hash::ZERO,
+                };
+                active.write_group(&mut vec![0; GROUP_HEADER_LEN + body_len], group).unwrap();
+            }
+            assert_eq!((active.is_bulk(), active.groups), (is_bulk, 3));
+        }
     }
 }

@@ -22,7 +22,7 @@ use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::group::{GROUP_HEADER_LEN, GroupHeader};
 use crate::format::segment::SegmentHeader;
-use crate::limits::{BULK_BYTES_PER_SECOND, CLOCK_REGRESSION_REPORT_NS, PREALLOCATE_BYTES_MIN};
+use crate::limits::{CLOCK_REGRESSION_REPORT_NS, PREALLOCATE_BYTES_MIN};
 use crate::merkle::Frontier;
 use crate::storage::{Clock, Storage, random};
 use crate::sync::Arc;
@@ -213,7 +213,6 @@ impl Committer {
     fn make_room(&mut self, body_len: usize) -> Result<(), CommitError> {
         let len = self.active.group_len(body_len);
         if self.active.at + len <= self.active.capacity {
-            self.active.expect(len);
             return Ok(());
         }
         let has_entries = self.end.size > self.active.header.first_index;
@@ -263,14 +262,12 @@ impl Committer {
         pushed.map_err(CommitError::Poisoned)?;
         let file = Arc::clone(&old.file);
         let first_index = old.header.first_index;
-        let filled_in = now.0.saturating_sub(old.header.created_at);
-        let is_bulk = u128::from(old.at) * 1_000_000_000
-            >= u128::from(filled_in) * u128::from(BULK_BYTES_PER_SECOND);
+        let is_bulk = old.is_bulk();
         let finished = SealJob { first_index, file, data_end: old.at, is_bulk };
         self.fixed.housekeeper.send(Job::Seal(finished));
         // Written ahead on another thread, so that no commit changes extents.
         let how = match self.preallocate() {
-            Preallocate::Zeros if is_bulk => Preallocate::ZerosUncached,
+            Preallocate::Zeros if is_bulk => Preallocate::Reserve,
             how => how,
         };
         let len = self.next_segment_len(0);

@@ -376,8 +376,7 @@ fn continue_segment(last: Unsealed, len_max: u64) -> (Active, bool) {
         at: last.scan.end,
         capacity: last.found.len.max(last.scan.end),
         len_max: len_max.max(last.found.len),
-        // What recovery read ends there.
-        cached: last.scan.end,
+        groups: last.scan.groups.len() as u64,
         last_header_crc: last.scan.groups.last().map_or(0, |group| group.header_crc),
         header: last.found.header,
         file: last.file,

@@ -3,7 +3,6 @@
 //! Files are opened relative to the directory's descriptor, beneath it and without following
 //! links, so that swapping the directory or planting a link in it leads nowhere.
 
-use super::direct;
 use super::map::Map;
 use super::{Access, DirEntry, FileKind, Region, Storage, StorageFile, WriterLock};
 use crate::error::{Error, ErrorKind, Result};
@@ -426,20 +425,6 @@ impl StorageFile for FsFile {
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
             Err(errno) => Err(self.failed(errno.into(), "reserve room")),
         }
-    }
-
-    fn zero_fill_uncached(&self, offset: u64, len: u64) -> Result<()> {
-        let end = offset + len;
-        let whole = direct::whole_blocks(offset..end);
-        let done = direct::write_zeros(&self.file, whole.clone())
-            .map_err(|errno| self.failed(errno.into(), "write").at_offset(whole.start))?;
-        self.zero_fill(offset, whole.start - offset)?;
-        self.zero_fill(done, end - done)
-    }
-
-    fn read_ahead(&self, offset: u64, len: u64) {
-        let len = std::num::NonZeroU64::new(len);
-        let _ = rustix::fs::fadvise(&self.file, offset, len, Advice::WillNeed);
     }
 
     fn release_cache(&self) {

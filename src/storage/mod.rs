@@ -8,7 +8,6 @@
 //! there, and is never tried again.
 
 mod clock;
-mod direct;
 mod fs;
 mod map;
 mod memory;
@@ -209,19 +208,6 @@ pub trait StorageFile: Send + Sync + fmt::Debug {
         }
         Ok(())
     }
-
-    /// As [`StorageFile::zero_fill`], but past the page cache where that is possible: the zeros
-    /// cost no copy, and whoever writes over part of a page before it was read waits for the
-    /// medium. For files that nobody has read or written yet.
-    ///
-    /// # Errors
-    /// As [`StorageFile::write_all_at`].
-    fn zero_fill_uncached(&self, offset: u64, len: u64) -> Result<()> {
-        self.zero_fill(offset, len)
-    }
-
-    /// Asks for these bytes to be in the page cache soon. A hint: nothing depends on it.
-    fn read_ahead(&self, _offset: u64, _len: u64) {}
 
     /// Lets the page cache forget what is on the medium already. A hint: nothing depends on it, and
     /// bytes that still have to be written stay.
