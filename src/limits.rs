@@ -96,6 +96,10 @@ pub const FINDINGS_MAX: usize = 10_000;
 /// Most notes, and most gaps in what was covered, that one audit names; the rest are counted.
 pub const NOTES_MAX: usize = 1000;
 
+/// Least memory that an audit may be told to do with: what it needs whatever the log is, and the
+/// largest group with all that follows from it.
+pub const VERIFY_MEMORY_MIN: usize = 96 << 20;
+
 /// Results of a query when no limit is given.
 pub const QUERY_LIMIT_DEFAULT: usize = 100;
 /// Entries covered by one zone (minimum and maximum time) in an index.

@@ -29,6 +29,10 @@ pub const FOOTER_TAIL_LEN: usize = 48;
 /// Offset of the fields `footer_crc` covers, up to the end of the counters.
 pub const FOOTER_COVERED_OFFSET: usize = 16;
 
+const AGENT_COUNT_OFFSET: usize = FOOTER_FIXED_LEN - 32 - 4 - 2 * size_of::<u32>();
+/// Length, a name of one byte, and entries.
+const COUNTER_LEN_MIN: usize = size_of::<u16>() + 1 + size_of::<u64>();
+
 const NANOS_PER_SECOND: u32 = 1_000_000_000;
 
 /// One agent or event type and how many entries it has had in the log so far.
@@ -130,6 +134,17 @@ impl Footer {
             && len <= FOOTER_BYTES_MAX
             && len < file_len;
         (magic == FOOTER_END_MAGIC && fits).then_some(len)
+    }
+
+    /// How many counters these bytes can hold, and claim to hold when they are a footer.
+    #[must_use]
+    pub fn counters_in(bytes: &[u8]) -> usize {
+        let claimed = |at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk::<4>());
+        let counts = [AGENT_COUNT_OFFSET, AGENT_COUNT_OFFSET + size_of::<u32>()].map(claimed);
+        let claimed: u64 =
+            counts.into_iter().flatten().map(|n| u64::from(u32::from_le_bytes(*n))).sum();
+        let most = bytes.len() / COUNTER_LEN_MIN;
+        usize::try_from(claimed).unwrap_or(usize::MAX).min(most)
     }
 
     /// Decodes a whole footer, tail included, and returns it with the claimed BLAKE3.
@@ -251,6 +266,7 @@ mod tests {
         let mut bytes = sample().encode();
         let digest = Hash([9; 32]);
         let covered = bytes.len();
+        assert_eq!(Footer::counters_in(&bytes), 3);
         Footer::finish(&mut bytes, &digest);
         assert_eq!(Footer::decode(&bytes), Ok((sample(), digest)));
         let last: [u8; 16] = bytes[bytes.len() - 16..].try_into().unwrap();

@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::Flaw;
 use crate::format::history::{HISTORY_NAME, RECORD_BYTES_MAX, RECORD_LINE_LEN, RecordLine};
-use crate::limits::HISTORY_BYTES_MAX;
+use crate::limits::{FINDINGS_MAX, HISTORY_BYTES_MAX};
 use crate::sign::SignedCheckpoint;
 use crate::storage::{Access, Storage, StorageFile};
 
@@ -103,7 +103,10 @@ pub(crate) fn scan(file: &dyn StorageFile, mut each: impl FnMut(u64, &str)) -> R
                 let next = search(&mut window, at + 1, len, &mut effort)?;
                 let flaw = flaw.shifted(at);
                 let is_torn = is_cut && next.is_none();
-                scanned.rest.push(if is_torn { Rest::Torn(flaw) } else { Rest::Damaged(flaw) });
+                // Nobody asks for more than the first, or reports more than so many.
+                if scanned.rest.len() < FINDINGS_MAX {
+                    scanned.rest.push(if is_torn { Rest::Torn(flaw) } else { Rest::Damaged(flaw) });
+                }
                 at = next.unwrap_or(len);
             }
         }

@@ -17,6 +17,9 @@ use crate::limits::ZONE_ENTRIES;
 /// Ids that are hashed together.
 const IDS_TOGETHER: usize = 64;
 
+/// Entries between two looks at how much memory all of it takes.
+const LOOK_EVERY: u32 = 16;
+
 /// The half of an id key that an index stores, and the local id below it.
 fn id_place(id_key: u64, local: u32) -> u64 {
     id_key & 0xffff_ffff_0000_0000 | u64::from(local)
@@ -34,6 +37,13 @@ pub(super) struct Gap {
 pub(super) struct Derived {
     /// Whether an index file is to be compared: otherwise only names are counted.
     with_index: bool,
+    /// Whether the nodes of more than one group are kept.
+    with_nodes: bool,
+    /// Bytes that all of it may take, with the side files that are made of it.
+    room: usize,
+    /// Whether side files, and whether names, turned out not to fit.
+    pub(super) has_no_room: bool,
+    pub(super) has_no_names: bool,
     count: u32,
     offsets: Vec<u32>,
     zones: Vec<Zone>,
@@ -54,8 +64,44 @@ pub(super) struct Derived {
 }
 
 impl Derived {
-    pub(super) fn new(with_index: bool) -> Self {
-        Self { with_index, ..Self::default() }
+    /// Collects what an index must say, or nodes, if asked; names in any case.
+    pub(super) fn new(with_index: bool, with_nodes: bool, room: usize) -> Self {
+        Self { with_index, with_nodes, room, ..Self::default() }
+    }
+
+    /// Lets go of what does not fit: of what only side files need, then of names.
+    fn fit(&mut self) {
+        let names = |derived: &Self| derived.names.iter().map(Names::bytes).sum::<usize>();
+        // An entry has a node; an offset and an id, here once, and twice while the sections of the
+        // index that must be there are made. So have names, which are sorted for it.
+        let per_entry = size_of::<[u8; 32]>() + 3 * 3 * size_of::<u32>();
+        let flat = if self.with_nodes { self.count as usize * per_entry } else { 0 };
+        if (self.with_index || self.with_nodes) && 3 * names(self) + flat > self.room {
+            (self.with_index, self.with_nodes, self.has_no_room) = (false, false, true);
+            let (agents, types) = self.take_counted();
+            self.drop_index();
+            self.put_counted(agents, types);
+        }
+        // A footer that is missing is made of them.
+        if !self.with_index && 2 * names(self) > self.room {
+            self.has_no_names = true;
+            self.names = Default::default();
+        }
+    }
+
+    fn put_counted(&mut self, agents: Names, types: Names) {
+        for (key, names) in [(Key::Agent, agents), (Key::Type, types)] {
+            if let Some(slot) = self.names.get_mut(key.slot()) {
+                *slot = names;
+            }
+        }
+    }
+
+    /// Keeps no more nodes than those of one group, unless all are wanted.
+    pub(super) fn begin_group(&mut self) {
+        if !self.with_nodes {
+            self.nodes.clear();
+        }
     }
 
     /// Takes the next entry, which hashed right, and its frame's offset; calls `gap` for each
@@ -71,14 +117,20 @@ impl Derived {
         self.count += 1;
         // An index has its entries without a gap; behind one, there is none to be compared.
         self.with_index &= local.checked_add(1) == Some(self.count);
+        if self.room != usize::MAX && self.count.is_multiple_of(LOOK_EVERY) {
+            self.fit();
+        }
         let (mut event, mut has_system_type) = (None, None);
         match frame.meta() {
             None => {
                 self.lost += 1;
-                self.erased.push(local);
+                if self.with_index {
+                    self.erased.push(local);
+                }
             }
             Some(meta) => {
                 let (with_index, lost) = (self.with_index, self.lost);
+                let has_no_names = self.has_no_names;
                 let names = &mut self.names;
                 let facts = terms::scan(meta, |key, term| {
                     let seq = match key {
@@ -90,7 +142,9 @@ impl Derived {
                         _ if with_index => None,
                         _ => return,
                     };
-                    let Some(names) = names.get_mut(key.slot()) else { return };
+                    let Some(names) = names.get_mut(key.slot()).filter(|_| !has_no_names) else {
+                        return;
+                    };
                     let number = names.number(term);
                     if with_index {
                         names.note(number, local);
@@ -176,6 +230,7 @@ impl Derived {
     /// Lets go of what only an index file needs.
     pub(super) fn drop_index(&mut self) {
         (self.offsets, self.zones, self.ids) = (Vec::new(), Vec::new(), Vec::new());
+        (self.system, self.erased, self.uuids) = (Vec::new(), Vec::new(), Vec::new());
         self.names = Default::default();
         self.nodes = Vec::new();
     }

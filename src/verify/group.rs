@@ -78,6 +78,9 @@ pub(super) struct State {
     pub(super) derived: Derived,
     pub(super) erased: Vec<Erased>,
     pub(super) declarations: Vec<Declaration>,
+    /// Bytes that further ones of both may take, and how many did not fit.
+    pub(super) erasure_room: usize,
+    pub(super) erasures_left_out: u64,
     pub(super) findings: Vec<Finding>,
     pub(super) left_out: u64,
     /// Entries that could not be checked because the one before is not known.
@@ -108,7 +111,7 @@ pub(super) struct Group<'a> {
 }
 
 impl State {
-    pub(super) fn new(name: &str, start: &Start, with_index: bool) -> Self {
+    pub(super) fn new(name: &str, start: &Start, derived: Derived) -> Self {
         Self {
             name: name.to_owned(),
             first_index: start.first_index,
@@ -123,9 +126,11 @@ impl State {
             groups: 0,
             synced_size: start.first_index,
             entries: 0,
-            derived: Derived::new(with_index),
+            derived,
             erased: Vec::new(),
             declarations: Vec::new(),
+            erasure_room: usize::MAX,
+            erasures_left_out: 0,
             findings: Vec::new(),
             left_out: 0,
             unchecked: Vec::new(),
@@ -296,7 +301,11 @@ impl State {
             self.derived.lose(1);
             let is_hash_wrong = false;
             let suspect = Suspect { index, offset, before, computed, stored, is_hash_wrong };
-            self.suspects.push(suspect);
+            if self.suspects.len() < FINDINGS_MAX {
+                self.suspects.push(suspect);
+            } else {
+                self.left_out += 1;
+            }
             return;
         }
         self.alternative = None;
@@ -337,7 +346,7 @@ impl State {
         if is_system {
             self.check_system_entry(frame, index, offset);
         }
-        if frame.form() != Form::Whole {
+        if frame.form() != Form::Whole && self.has_erasure_room(size_of::<Erased>()) {
             self.erased.push(Erased { index, form: frame.form(), offset });
         }
         let local = u32::try_from(index - self.first_index).unwrap_or(u32::MAX);
@@ -366,8 +375,18 @@ impl State {
         let kind = meta::find(encoded, Field::EventType).unwrap_or_default();
         if [&b"witnessmark.erasure"[..], b"witnessmark.repair"].contains(&kind) {
             let payload = frame.payload().unwrap_or_default();
-            self.declarations.extend(Declaration::read(index, payload));
+            // A digit and a comma become eight bytes.
+            if self.has_erasure_room(size_of::<Declaration>() + 4 * payload.len()) {
+                self.declarations.extend(Declaration::read(index, payload));
+            }
         }
+    }
+
+    fn has_erasure_room(&mut self, bytes: usize) -> bool {
+        let left = self.erasure_room.checked_sub(bytes);
+        self.erasure_room = left.unwrap_or(self.erasure_room);
+        self.erasures_left_out += u64::from(left.is_none());
+        left.is_some()
     }
 
     /// Finds the frame behind one that cannot be decoded. Returns where it begins, and whether the

@@ -11,6 +11,7 @@
 use super::VerifyOptions;
 use super::join::Joined;
 use super::report::{Cause, Finding};
+use super::rooms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::history::HISTORY_NAME;
 use crate::history::{self, Rest, scan};
@@ -35,6 +36,9 @@ struct Recorded {
     standing: Standing,
 }
 
+/// Bytes that a recorded checkpoint takes, with its size among the anchors and the root found there.
+const RECORDED_BYTES: usize = 2 * size_of::<Recorded>() + 96;
+
 /// What was recorded.
 #[derive(Default)]
 pub(super) struct Past {
@@ -44,6 +48,8 @@ pub(super) struct Past {
     /// Notes that are no checkpoints.
     strange: Vec<(u64, Error)>,
     rest: Vec<Rest>,
+    /// Checkpoints that did not fit.
+    left_out: u64,
     unreadable: Option<Error>,
 }
 
@@ -56,9 +62,15 @@ pub(super) struct Judged {
 
 impl Past {
     /// Reads the history; a missing one is an empty one.
-    pub(super) fn read(storage: &dyn Storage, keys: &[VerifierKey], origin: Option<&str>) -> Self {
+    /// Keeps no more than fit in so many bytes.
+    pub(super) fn read(
+        storage: &dyn Storage,
+        keys: &[VerifierKey],
+        origin: Option<&str>,
+        room: usize,
+    ) -> Self {
         let mut past = Self::default();
-        if let Err(error) = past.fill(storage, keys, origin)
+        if let Err(error) = past.fill(storage, keys, origin, room / RECORDED_BYTES)
             && error.kind() != ErrorKind::NotFound
         {
             past.unreadable = Some(error);
@@ -71,6 +83,7 @@ impl Past {
         storage: &dyn Storage,
         keys: &[VerifierKey],
         origin: Option<&str>,
+        most: usize,
     ) -> Result<()> {
         let file = storage.open(HISTORY_NAME, Access::Read)?;
         let scanned = scan(&*file, |at, note| match SignedCheckpoint::parse(note.as_bytes()) {
@@ -79,6 +92,10 @@ impl Past {
                 let is_foreign = origin.is_some_and(|origin| origin != checkpoint.origin());
                 if is_foreign && self.foreign.is_none() {
                     self.foreign = Some((at, checkpoint.origin().to_owned()));
+                }
+                if self.recorded.len() >= most {
+                    self.left_out += 1;
+                    return;
                 }
                 let (size, root) = (checkpoint.size(), checkpoint.root());
                 self.recorded.push(Recorded { at, size, root, standing: standing(&signed, keys) });
@@ -125,6 +142,10 @@ impl Past {
             let what = "a recorded checkpoint is of another log";
             joined.report(finding(Cause::Edited, *at, what).expected("this log's origin", origin));
         }
+        if self.left_out > 0 {
+            let what = format!("the last {} checkpoints", self.left_out);
+            joined.report(rooms::left_out(HISTORY_NAME, &what));
+        }
         self.judge_roots(joined);
         let newest = match options.keys.is_empty() {
             true => None,
@@ -138,7 +159,7 @@ impl Past {
             }
         });
         say_what_is_open(options, newest.as_ref(), joined);
-        Judged { count: self.recorded.len() as u64, newest }
+        Judged { count: self.recorded.len() as u64 + self.left_out, newest }
     }
 
     /// Reports the first checkpoint that the log does not keep, of each kind.

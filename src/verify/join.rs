@@ -1,20 +1,18 @@
 //! Joining: segments, each right in itself, held against each other and against the identity.
 //!
 //! Takes what came of each segment in the order of the log. Chain, tree and clock must go on where
-//! the segment before ended; sequence numbers are recounted over the whole log; erased entries must
-//! be declared by later ones.
-//!
-//! Entries whose names are not known, erased or damaged ones, may have been anybody's: a later
-//! number may be higher by as many. A gap beyond that is a finding.
+//! the segment before ended; sequence numbers are recounted over the whole log
+//! ([`super::recount`]); erased entries must be declared by later ones.
 
 use super::erasure::{Declaration, Erased};
 use super::group::Start;
-use super::names::{Names, Occurrences};
+use super::recount::{self, Recount};
 use super::report::{Cause, Finding};
+use super::rooms::Rooms;
 use super::seal::{self, Unsealed};
 use super::segment::{self, Audit, Outcome, Task};
 use super::walk::Tail;
-use crate::format::footer::{Counter, FOOTER_FIXED_LEN};
+use super::words::Words;
 use crate::format::segment::SegmentHeader;
 use crate::format::{IDENTITY_NAME, segment_name};
 use crate::limits::FINDINGS_MAX;
@@ -22,8 +20,8 @@ use crate::merkle::Frontier;
 use crate::types::{Hash, TreeSize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Entries of a name so far, and how many were lost when it was last seen.
-type Counts = HashMap<Box<[u8]>, (u64, u64)>;
+/// What an erased entry takes until it is known whether a later one declares it.
+const ERASED_BYTES: usize = 4 * size_of::<Erased>() + 64;
 
 /// Where the segment before ended.
 struct End {
@@ -40,9 +38,13 @@ pub(super) struct Joined {
     log_start: Option<Hash>,
     log_id: Option<[u8; 32]>,
     end: Option<End>,
-    agents: Counts,
-    types: Counts,
-    lost: u64,
+    recount: Recount,
+    rooms: Rooms,
+    /// Whether not all erasures are known.
+    has_no_erasures: bool,
+    /// Segments whose side files wait for more room, and the largest piece of each.
+    pub(super) again: Vec<(u64, usize)>,
+    erasures: u64,
     erased: Vec<(String, Erased)>,
     declarations: Vec<Declaration>,
     /// Roots at the sizes that were asked for.
@@ -53,13 +55,13 @@ pub(super) struct Joined {
     pub(super) unvouched: u64,
     pub(super) findings: Vec<Finding>,
     pub(super) left_out: u64,
-    pub(super) notes: Vec<String>,
-    pub(super) not_covered: Vec<String>,
+    pub(super) notes: Words,
+    pub(super) not_covered: Words,
 }
 
 impl Joined {
     /// The empty log of an identity; both `None` when that cannot be used.
-    pub(super) fn new(log_start: Option<Hash>, log_id: Option<[u8; 32]>) -> Self {
+    pub(super) fn new(log_start: Option<Hash>, log_id: Option<[u8; 32]>, rooms: Rooms) -> Self {
         let end = End {
             index: 0,
             previous: log_start,
@@ -71,9 +73,11 @@ impl Joined {
             log_start,
             log_id,
             end: Some(end),
-            agents: Counts::new(),
-            types: Counts::new(),
-            lost: 0,
+            recount: Recount::new(rooms.names),
+            rooms,
+            has_no_erasures: false,
+            again: Vec::new(),
+            erasures: 0,
             erased: Vec::new(),
             declarations: Vec::new(),
             roots: BTreeMap::new(),
@@ -83,8 +87,8 @@ impl Joined {
             unvouched: 0,
             findings: Vec::new(),
             left_out: 0,
-            notes: Vec::new(),
-            not_covered: Vec::new(),
+            notes: Words::default(),
+            not_covered: Words::default(),
         }
     }
 
@@ -126,7 +130,8 @@ impl Joined {
             self.check_log(task, &header, &mut outcome);
         }
         self.check_join(task, &outcome);
-        self.count(task, &mut outcome);
+        let findings = self.recount.take(task, &outcome);
+        findings.into_iter().for_each(|finding| self.report(finding));
         self.check_end(audit, task, &mut outcome);
         self.collect(task, outcome);
     }
@@ -163,7 +168,7 @@ impl Joined {
             let what = "a segment is missing before the next one";
             let finding = Finding::new(Cause::MissingSegment, &missing, what).entry(end.index);
             self.report(finding.expected(end.index, task.first_index));
-            self.lost = self.lost.saturating_add(task.first_index - end.index);
+            self.recount.lose(task.first_index - end.index);
             return;
         }
         let Some(header) = outcome.header.as_ref().filter(|_| !outcome.is_displaced) else {
@@ -197,48 +202,6 @@ impl Joined {
         }
     }
 
-    /// Recounts agents and types, and compares the counters of the footer.
-    fn count(&mut self, task: &Task, outcome: &mut Outcome) {
-        if outcome.is_displaced || outcome.state.is_none() {
-            // Whatever it holds cannot be attributed.
-            self.lost = u64::MAX;
-            return;
-        }
-        let lost = outcome.state.as_ref().map_or(0, |state| state.derived.lost);
-        let name = task.name();
-        let mut findings = Vec::new();
-        let mut at = outcome.data_end + FOOTER_FIXED_LEN as u64;
-        let footer = outcome.footer.as_ref();
-        let both = [
-            ("agent", &mut self.agents, &outcome.agents, footer.map(|f| &f.agents)),
-            ("event type", &mut self.types, &outcome.types, footer.map(|f| &f.types)),
-        ];
-        for (kind, counts, names, counters) in both {
-            for (who, seen) in names.iter() {
-                let known = counts.get(who).copied().unwrap_or_default();
-                if let Some(wanted) = misses(known, seen, self.lost) {
-                    let index = task.first_index.saturating_add(seen.first_local.into());
-                    let who = String::from_utf8_lossy(who);
-                    let what = format!("sequence number of {kind} {who}");
-                    let finding = Finding::new(Cause::OutOfSequence, &name, what).entry(index);
-                    findings.push(finding.expected(wanted, seen.first_seq));
-                }
-                let lost_at = self.lost.saturating_add(seen.lost_at);
-                counts.insert(who.into(), (seen.next_seq, lost_at));
-            }
-            let lost = self.lost.saturating_add(lost);
-            let Some(counters) = counters else { continue };
-            let wrong = check_counters(counters, names, counts, lost, &mut at);
-            findings.extend(wrong.into_iter().map(|(at, what, wanted, found)| {
-                let what = format!("counter of {kind} {what}");
-                Finding::new(Cause::BadSeal, &name, what).at(at).expected(wanted, found)
-            }));
-        }
-        self.lost = self.lost.saturating_add(lost);
-        findings.sort_by_key(|finding| (finding.index, finding.offset));
-        findings.into_iter().for_each(|finding| self.report(finding));
-    }
-
     /// Judges what follows the groups.
     fn check_end(&mut self, audit: &Audit<'_>, task: &Task, outcome: &mut Outcome) {
         let name = task.name();
@@ -261,10 +224,14 @@ impl Joined {
             }
             (None, ..) | (Some(_), true, _) => {}
             (Some(_), false, _) => {
-                let agents = counters_of(&outcome.agents);
-                let types = counters_of(&outcome.types);
+                let agents = recount::counters_of(&outcome.agents);
+                let types = recount::counters_of(&outcome.types);
                 let may_be_unsealed = task.is_before_last;
+                let has_no_names = outcome.state.as_ref().is_some_and(|s| s.derived.has_no_names);
                 match seal::compare(outcome, agents, types) {
+                    Ok(_) if may_be_unsealed && has_no_names => {
+                        self.report(task.left_out("what must stand in its footer"));
+                    }
                     Ok(Some(Unsealed::Unfinished)) if may_be_unsealed => {
                         let note = format!("{name} has no footer yet; the next open seals it");
                         self.notes.push(note);
@@ -304,16 +271,19 @@ impl Joined {
         state.findings.into_iter().for_each(|finding| self.report(finding));
         self.entries += state.entries;
         for index in &state.unchecked {
-            let note =
-                format!("entry {index}: the one before is not known, so neither is its hash");
-            self.not_covered.push(note);
+            let what = "the one before is not known, so neither is its hash";
+            self.not_covered.push(format!("entry {index}: {what}"));
         }
         if state.frontier.is_none() {
             let note = format!("{name}: its roots, since entries cannot be read");
             self.not_covered.push(note);
         }
-        self.erased.extend(state.erased.into_iter().map(|erased| (name.clone(), erased)));
-        self.declarations.extend(state.declarations);
+        if is_clean && state.derived.has_no_room {
+            self.again.push((task.first_index, outcome.piece));
+        }
+        let is_cut = state.erasures_left_out > 0;
+        self.erasures += state.erased.len() as u64 + state.erasures_left_out;
+        self.collect_erasures(task, state.erased, state.declarations, is_cut);
         for (size, root) in state.anchors.roots {
             self.roots.entry(size).or_insert(root);
         }
@@ -331,6 +301,47 @@ impl Joined {
             last_recorded_at: state.last_recorded_at,
             is_clean,
         });
+    }
+
+    /// Keeps erasures and declarations, unless there are more than fit.
+    pub(super) fn collect_erasures(
+        &mut self,
+        task: &Task,
+        erased: Vec<Erased>,
+        declarations: Vec<Declaration>,
+        is_cut: bool,
+    ) {
+        let indices: usize = declarations.iter().map(|declared| declared.indices.len()).sum();
+        let bytes = erased.len() * ERASED_BYTES
+            + declarations.len() * size_of::<Declaration>()
+            + indices * 2 * size_of::<u64>();
+        let left = self.rooms.erasures.checked_sub(bytes).filter(|_| !is_cut);
+        self.rooms.erasures = left.unwrap_or(0);
+        if left.is_none() && !self.has_no_erasures {
+            self.has_no_erasures = true;
+            (self.erased, self.declarations) = (Vec::new(), Vec::new());
+            self.report(task.left_out("erased entries and who declared them"));
+        }
+        if !self.has_no_erasures {
+            let name = task.name();
+            self.erased.extend(erased.into_iter().map(|erased| (name.clone(), erased)));
+            self.declarations.extend(declarations);
+        }
+    }
+
+    /// Takes what another pass says of the side files of a segment.
+    pub(super) fn take_again(&mut self, task: &Task, outcome: Outcome) {
+        let findings = outcome.state.map(|state| {
+            if state.derived.has_no_room {
+                self.report(task.left_out("its side files"));
+            }
+            state.findings
+        });
+        // None, unless the segment changed meanwhile: else it had not come so far.
+        let findings = outcome.findings.into_iter().chain(findings.into_iter().flatten());
+        findings.for_each(|finding| self.report(finding));
+        self.notes.extend(outcome.notes);
+        self.not_covered.extend(outcome.not_covered);
     }
 
     /// Every erased entry must be declared by a later one. Returns how many were erased.
@@ -351,62 +362,6 @@ impl Joined {
             let found = format!("form {}", one.form.byte());
             self.report(finding.entry(one.index).expected("form 1", found));
         }
-        erased.len() as u64
+        self.erasures
     }
-}
-
-/// The number that was wanted when a name's first entry in a segment has another one.
-fn misses(known: (u64, u64), seen: &Occurrences, lost: u64) -> Option<u64> {
-    let (wanted, lost_at) = known;
-    let slack = lost.saturating_add(seen.lost_before).saturating_sub(lost_at);
-    let is_right =
-        seen.first_seq >= wanted && (lost == u64::MAX || seen.first_seq - wanted <= slack);
-    (!is_right).then_some(wanted)
-}
-
-/// The counters a footer must have when nothing was lost.
-fn counters_of(names: &Names) -> Vec<Counter> {
-    let mut counters = Vec::with_capacity(names.len());
-    for (name, seen) in names.iter() {
-        let name = String::from_utf8_lossy(name).into_owned();
-        counters.push(Counter { name, entries: seen.next_seq });
-    }
-    counters.sort_unstable();
-    counters
-}
-
-/// Counters that are wrong: where, whose, wanted and found. What they count is taken over where
-/// names were lost, since no sequence number may be given twice.
-fn check_counters(
-    counters: &[Counter],
-    names: &Names,
-    counts: &mut Counts,
-    lost: u64,
-    at: &mut u64,
-) -> Vec<(u64, String, String, String)> {
-    let mut wrong = Vec::new();
-    let mut seen = 0usize;
-    for counter in counters {
-        let (here, name) = (*at, counter.name.as_bytes());
-        *at += (size_of::<u16>() + name.len() + size_of::<u64>()) as u64;
-        seen += usize::from(names.has(name));
-        let (wanted, lost_at) = counts.get(name).copied().unwrap_or_default();
-        let slack = lost.saturating_sub(lost_at);
-        let may_be_there = names.has(name) || lost > 0;
-        let fits = counter.entries >= wanted && counter.entries - wanted <= slack;
-        if !may_be_there || !fits {
-            let wanted = if may_be_there { wanted.to_string() } else { "no counter".to_owned() };
-            wrong.push((here, counter.name.clone(), wanted, counter.entries.to_string()));
-        } else if slack > 0 {
-            counts.insert(name.into(), (counter.entries, lost));
-        }
-    }
-    if seen < names.len() {
-        let is_counted =
-            |name: &[u8]| counters.binary_search_by(|c| c.name.as_bytes().cmp(name)).is_ok();
-        let missing = names.iter().map(|(name, _)| name).find(|name| !is_counted(name));
-        let who = missing.map_or_else(String::new, |name| String::from_utf8_lossy(name).into());
-        wrong.push((*at, who, "a counter".to_owned(), "none".to_owned()));
-    }
-    wrong
 }

@@ -26,7 +26,9 @@ mod live;
 mod names;
 mod outside;
 mod pieces;
+mod recount;
 mod report;
+mod rooms;
 mod seal;
 mod search;
 mod segment;
@@ -35,12 +37,15 @@ mod stray;
 mod survey;
 mod tree;
 mod walk;
+mod words;
+
+#[cfg(test)]
+mod tests;
 
 pub use report::{Cause, Finding, Report, Verdict};
 
 use crate::error::Result;
 use crate::hash;
-use crate::limits::NOTES_MAX;
 use crate::sign::VerifierKey;
 use crate::storage::{FsStorage, Storage};
 use crate::sync::{Condvar, Mutex, thread};
@@ -49,6 +54,7 @@ use anchors::Anchors;
 use history::Past;
 use join::Joined;
 use pieces::Meter;
+use rooms::Rooms;
 use segment::{Audit, Outcome, Task};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -72,6 +78,24 @@ pub struct VerifyOptions {
     /// Keys of the log that are trusted; during a change of keys two. With any, the checkpoints
     /// that the log recorded are verified, and one of them must bear a signature of theirs.
     pub keys: Vec<VerifierKey>,
+    /// Bytes of memory that the audit may take; 0, the default, means as many as it needs. At least
+    /// [`crate::limits::VERIFY_MEMORY_MIN`].
+    ///
+    /// Fewer threads are used, so that each has room for the largest group there may be. What grows
+    /// with the log, or with what somebody hostile put into the directory, is bounded:
+    ///
+    /// | what | where it does not fit |
+    /// |---|---|
+    /// | side files of a segment | checked in a further pass, each alone; then left out |
+    /// | names of agents and event types, over the log | their numbers are left out |
+    /// | erased entries, over the log | whether they are declared is left out |
+    /// | recorded checkpoints | the last ones are left out |
+    /// | a footer | its segment is left out |
+    /// | files in the directory | an error |
+    ///
+    /// Whatever is left out is a finding of [`Cause::MemoryLimit`] and under
+    /// [`Report::not_covered`], and the verdict is no longer [`Verdict::Intact`].
+    pub memory: usize,
     /// Who wants to know how far it is.
     pub progress: Option<Progress>,
 }
@@ -111,6 +135,13 @@ impl VerifyOptions {
         self
     }
 
+    /// Bounds the memory, in bytes; 0 means no bound. See [`VerifyOptions::memory`].
+    #[must_use]
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.memory = bytes;
+        self
+    }
+
     /// Tells how far it is: bytes read, bytes to read.
     #[must_use]
     pub fn progress(mut self, tell: impl Fn(u64, u64) + Send + Sync + 'static) -> Self {
@@ -126,6 +157,7 @@ impl std::fmt::Debug for VerifyOptions {
             .field("against", &self.against)
             .field("seen", &self.seen)
             .field("keys", &self.keys)
+            .field("memory", &self.memory)
             .finish_non_exhaustive()
     }
 }
@@ -137,7 +169,9 @@ impl std::fmt::Debug for VerifyOptions {
 ///
 /// # Errors
 /// [`crate::ErrorKind::NotFound`] and [`crate::ErrorKind::Io`] when the directory cannot be opened
-/// or listed; [`crate::ErrorKind::TooLarge`] when it holds more than a million segments.
+/// or listed; [`crate::ErrorKind::TooLarge`] when it holds more than a million segments, or more
+/// files than fit in [`VerifyOptions::memory`]; [`crate::ErrorKind::Invalid`] when that is too
+/// little.
 ///
 /// # Example
 /// ```
@@ -164,34 +198,45 @@ pub fn verify(dir: impl AsRef<Path>, options: &VerifyOptions) -> Result<Report> 
 /// # Errors
 /// As [`verify`].
 pub fn verify_storage(storage: &dyn Storage, options: &VerifyOptions) -> Result<Report> {
+    let threads = match options.threads {
+        0 => thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        threads => threads,
+    };
+    verify_within(storage, options, Rooms::of(options.memory, threads)?)
+}
+
+fn verify_within(storage: &dyn Storage, options: &VerifyOptions, rooms: Rooms) -> Result<Report> {
     // Read first: whoever signs meanwhile signs entries that are read below.
     let origin = survey::origin(storage);
-    let past = Past::read(storage, &options.keys, origin.as_deref());
+    let past = Past::read(storage, &options.keys, origin.as_deref(), rooms.history);
     let outside: Vec<TreeSize> =
         [options.against, options.seen].into_iter().flatten().map(|(size, _)| size).collect();
     let sizes = outside.iter().map(|size| size.get()).chain(past.sizes()).collect();
     let anchors = Anchors::new(sizes);
-    let survey = Survey::of(storage, outside.iter().max().copied().unwrap_or_default())?;
+    let survey = Survey::of(storage, outside.iter().max().copied().unwrap_or_default(), &rooms)?;
     let meter = Meter::new(survey.bytes, options.progress.as_deref());
-    let audit = Audit { storage, anchors: &anchors, is_live: survey.is_live, meter: &meter };
+    let is_live = survey.is_live;
+    let audit = Audit { storage, anchors: &anchors, is_live, meter: &meter, rooms };
     let log_start = survey.identity.as_ref().map(|(_, bytes)| hash::log_start(bytes));
     let log_id = survey.identity.as_ref().map(|(identity, _)| identity.log_id);
-    let mut joined = Joined::new(log_start, log_id);
+    let mut joined = Joined::new(log_start, log_id, rooms);
     survey.findings.iter().cloned().for_each(|finding| joined.report(finding));
-    run(&audit, &survey.tasks, threads(options, survey.tasks.len()), &mut joined);
+    run(&audit, &survey.tasks, &mut joined);
+    run_again(&audit, &survey.tasks, &mut joined);
     let erased = joined.check_erasures();
     outside::check(options, &mut joined);
     let judged = past.judge(storage, options, &mut joined);
     let mut notes = survey.notes;
-    notes.append(&mut joined.notes);
+    notes.append(joined.notes);
     if joined.unvouched > 0 {
         notes.push(format!(
             "the last {} entries are whole, but nothing vouches for them yet",
             joined.unvouched
         ));
     }
-    shorten(&mut notes);
-    shorten(&mut joined.not_covered);
+    for finding in joined.findings.iter().filter(|one| one.cause == Cause::MemoryLimit) {
+        joined.not_covered.push(format!("{}: {}", finding.file, finding.message));
+    }
     Ok(Report {
         verdict: Report::judge(&joined.findings, erased),
         identity: survey.identity.map(|(identity, _)| identity),
@@ -207,26 +252,19 @@ pub fn verify_storage(storage: &dyn Storage, options: &VerifyOptions) -> Result<
         checkpoint: judged.newest,
         findings: joined.findings,
         findings_left_out: joined.left_out,
-        notes,
-        not_covered: joined.not_covered,
+        notes: notes.finish(),
+        not_covered: joined.not_covered.finish(),
     })
 }
 
-/// Keeps a list that a strange directory can make as long as it likes to what people read.
-fn shorten(words: &mut Vec<String>) {
-    let left_out = words.len().saturating_sub(NOTES_MAX);
-    if left_out > 0 {
-        words.truncate(NOTES_MAX);
-        words.push(format!("and {left_out} more"));
+/// Checks once more, one at a time, the segments whose side files did not fit beside others.
+fn run_again(audit: &Audit<'_>, tasks: &[Task], joined: &mut Joined) {
+    for (first_index, piece) in std::mem::take(&mut joined.again) {
+        let at = tasks.binary_search_by_key(&first_index, |task| task.first_index);
+        let Some(task) = at.ok().and_then(|at| tasks.get(at)) else { continue };
+        let alone = Audit { rooms: audit.rooms.alone(piece), ..*audit };
+        joined.take_again(task, segment::check(&alone, task, None));
     }
-}
-
-fn threads(options: &VerifyOptions, tasks: usize) -> usize {
-    let wanted = match options.threads {
-        0 => thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        threads => threads,
-    };
-    wanted.min(tasks)
 }
 
 /// What the threads share: which segment is next, and what waits to be joined.
@@ -242,22 +280,25 @@ const AHEAD: usize = 16;
 
 /// In which order segments are checked: of so many in a row the longest first, so that no thread is
 /// left alone with a long one at the end.
-fn order(tasks: &[Task]) -> Vec<usize> {
+fn order(tasks: &[Task], row: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..tasks.len()).collect();
     let len = |at: &usize| tasks.get(*at).map_or(0, |task| task.len);
-    order.chunks_mut(AHEAD).for_each(|some| some.sort_by_key(|at| std::cmp::Reverse(len(at))));
+    order.chunks_mut(row).for_each(|some| some.sort_by_key(|at| std::cmp::Reverse(len(at))));
     order
 }
 
 /// Checks segments on several threads and joins them in order on this one.
-fn run(audit: &Audit<'_>, tasks: &[Task], threads: usize, joined: &mut Joined) {
+fn run(audit: &Audit<'_>, tasks: &[Task], joined: &mut Joined) {
+    let threads = audit.rooms.threads.min(tasks.len());
     if threads <= 1 {
         for task in tasks {
             joined.take(audit, task, segment::check(audit, task, None));
         }
         return;
     }
-    let order = order(tasks);
+    // Under a cap, no outcome but those at hand.
+    let ahead = if audit.rooms.cap.is_some() { threads } else { AHEAD };
+    let order = order(tasks, ahead);
     let board = Mutex::new(Board::default());
     let changed = Condvar::default();
     let work = || {
@@ -267,7 +308,7 @@ fn run(audit: &Audit<'_>, tasks: &[Task], threads: usize, joined: &mut Joined) {
             let Some(task) = tasks.get(at) else { return };
             state.next += 1;
             // Ends: what is to be joined next is never further back than its own row of so many.
-            while at >= state.joined + AHEAD {
+            while at >= state.joined + ahead {
                 changed.wait(&mut state);
             }
             drop(state);

@@ -176,6 +176,14 @@ impl Names {
         self.ends.len()
     }
 
+    /// About how many bytes all of it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let lists = self.ends.len() * size_of::<usize>()
+            + self.seen.len() * size_of::<Occurrences>()
+            + self.numbers.len() * size_of::<u32>();
+        self.bytes.len() + lists + self.slots.len() * size_of::<(u32, u32)>()
+    }
+
     /// Whether this is one of them.
     pub(super) fn has(&self, name: &[u8]) -> bool {
         self.find(hash_name(self.seeds, name), name).is_some()

@@ -75,6 +75,11 @@ impl<'a> Pieces<'a> {
         Self { file, meter, end, base: 0, buffer: Vec::new(), filled: 0, seal: None }
     }
 
+    /// Bytes of the largest piece so far.
+    pub(super) fn largest(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// From now on the bytes before `end` are digested; to be called before anything is read.
     pub(super) fn digest_to(&mut self, end: u64) {
         self.seal = Some(Seal { hasher: SealHasher::new(), at: 0, end });

@@ -51,6 +51,9 @@ pub enum Cause {
     Unreadable,
     /// A file of the log has a format version that this build does not know.
     UnknownVersion,
+    /// Not checked, since it does not fit in the memory that the audit may take
+    /// ([`crate::VerifyOptions::memory`]); listed under [`Report::not_covered`] too.
+    MemoryLimit,
 }
 
 impl Cause {
@@ -76,13 +79,21 @@ impl Cause {
             Self::UndeclaredErasure => "undeclared_erasure",
             Self::Unreadable => "unreadable",
             Self::UnknownVersion => "unknown_version",
+            Self::MemoryLimit => "memory_limit",
         }
     }
 
     /// Whether it proves that something is wrong, rather than only missing or out of reach.
     #[must_use]
     pub const fn is_proof(self) -> bool {
-        !matches!(self, Self::TornTail | Self::Unreadable | Self::UnknownVersion | Self::Unsigned)
+        !matches!(
+            self,
+            Self::TornTail
+                | Self::Unreadable
+                | Self::UnknownVersion
+                | Self::Unsigned
+                | Self::MemoryLimit
+        )
     }
 }
 
@@ -100,7 +111,8 @@ pub enum Verdict {
     Intact,
     /// The same, but for entries whose erasure a later entry declares.
     IntactWithDeclaredGaps,
-    /// What could be read agrees, but not all could: a torn tail, an unreadable file.
+    /// What could be read agrees, but not all could: a torn tail, an unreadable file, too little
+    /// memory.
     Unverifiable,
     /// Something was proved wrong, by accident or on purpose; the findings say what.
     Tampered,

@@ -5,14 +5,16 @@
 //! by [`super::join`]. A segment whose header is damaged waits until the one before it is done.
 
 use super::anchors::Anchors;
+use super::derived::Derived;
 use super::group::{Start, State};
 use super::names::Names;
 use super::pieces::{Meter, Pieces};
 use super::report::{Cause, Finding};
+use super::rooms::{self, Rooms};
 use super::side;
 use super::walk::{Place, Tail, Walk};
 use crate::error::Result;
-use crate::format::footer::{FOOTER_TAIL_LEN, Footer};
+use crate::format::footer::{Counter, FOOTER_TAIL_LEN, Footer};
 use crate::format::group::{GROUP_HEADER_LEN, GroupHeader, padding};
 use crate::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::format::side::Subject;
@@ -30,6 +32,7 @@ pub(super) struct Audit<'a> {
     pub(super) anchors: &'a Anchors,
     pub(super) is_live: bool,
     pub(super) meter: &'a Meter<'a>,
+    pub(super) rooms: Rooms,
 }
 
 /// A segment as it was listed.
@@ -52,6 +55,11 @@ impl Task {
     pub(super) fn name(&self) -> String {
         segment_name(self.first_index)
     }
+
+    /// Something of it that was not checked for lack of room.
+    pub(super) fn left_out(&self, what: &str) -> Finding {
+        rooms::left_out(&self.name(), what).entry(self.first_index)
+    }
 }
 
 /// What came of a segment.
@@ -69,6 +77,8 @@ pub(super) struct Outcome {
     pub(super) tail: Tail,
     pub(super) file: Option<Arc<dyn StorageFile>>,
     pub(super) len: u64,
+    /// Bytes of the largest piece that was read at once.
+    pub(super) piece: usize,
     pub(super) agents: Names,
     pub(super) types: Names,
     /// Findings that came before any state, or after it.
@@ -89,6 +99,7 @@ impl Outcome {
             tail: Tail::End,
             file: None,
             len: 0,
+            piece: 0,
             agents: Names::default(),
             types: Names::default(),
             findings: Vec::new(),
@@ -130,7 +141,11 @@ fn check_into(
         outcome.findings.push(finding.entry(task.first_index).expected(most, len));
         return Ok(());
     }
-    let footer = read_footer(&*file, len)?;
+    let room = audit.rooms.segment;
+    let Some((footer, room)) = read_footer(&*file, len, room)? else {
+        outcome.findings.push(task.left_out("its footer, and so its entries"));
+        return Ok(());
+    };
     let end = match (&footer, task.live_end) {
         (Some((Ok(_), at)), _) => *at,
         (_, Some(live_end)) => live_end.min(len),
@@ -149,13 +164,16 @@ fn check_into(
     };
     let is_bounded = has_footer || task.live_end.is_some();
     let with_index = has_footer && outcome.header.is_some() && task.has_index;
-    let mut state = State::new(&name, &start, with_index);
+    let with_nodes = has_footer && outcome.header.is_some();
+    let mut state = State::new(&name, &start, Derived::new(with_index, with_nodes, room));
+    state.erasure_room = audit.rooms.erasures_of_segment;
     state.anchors = audit.anchors.from(start.first_index);
     state.index_max = end_index.unwrap_or(TREE_SIZE_MAX).min(TREE_SIZE_MAX);
     let place = Place { end, is_bounded, end_index };
     let mut walk = Walk::new(&mut pieces, &mut state, place);
     let walked = walk.run();
     outcome.data_end = walk.at;
+    outcome.piece = pieces.largest();
     match walked {
         Ok(tail) => outcome.tail = tail,
         Err(error) => {
@@ -235,28 +253,42 @@ fn with_group(start: Start, first_group: &[u8]) -> Start {
 /// A footer with its claimed digest, or what is wrong with it, and where it begins.
 type FoundFooter = (std::result::Result<(Footer, Hash), Flaw>, u64);
 
-fn read_footer(file: &dyn StorageFile, len: u64) -> Result<Option<FoundFooter>> {
+/// Bytes of a counter once it is decoded, its name counted by itself.
+const COUNTER_BYTES: usize = 3 * size_of::<Counter>();
+
+/// The footer, if there is one, and what is left of the room; `None` when it does not fit.
+fn read_footer(
+    file: &dyn StorageFile,
+    len: u64,
+    room: usize,
+) -> Result<Option<(Option<FoundFooter>, usize)>> {
+    let none = Ok(Some((None, room)));
     let mut last16 = [0u8; 16];
     let Some(tail_at) = len.checked_sub(16).filter(|at| *at >= SEGMENT_HEADER_LEN as u64) else {
-        return Ok(None);
+        return none;
     };
     if file.read_at(&mut last16, tail_at)? < last16.len() {
-        return Ok(None);
+        return none;
     }
-    let Some(footer_len) = Footer::len_from_tail(&last16, len) else { return Ok(None) };
+    let Some(footer_len) = Footer::len_from_tail(&last16, len) else { return none };
     let at = len - footer_len;
     if at < SEGMENT_HEADER_LEN as u64 {
-        return Ok(None);
+        return none;
     }
-    let mut bytes = vec![0u8; usize::try_from(footer_len).unwrap_or(0)];
+    // Its bytes, and their names once more.
+    let footer_len = usize::try_from(footer_len).unwrap_or(usize::MAX);
+    let Some(room) = room.checked_sub(footer_len.saturating_mul(2)) else { return Ok(None) };
+    let mut bytes = vec![0u8; footer_len];
     if file.read_at(&mut bytes, at)? < bytes.len() {
-        return Ok(None);
+        return Ok(Some((None, room)));
     }
+    let counters = Footer::counters_in(&bytes).saturating_mul(COUNTER_BYTES);
+    let Some(room) = room.checked_sub(counters) else { return Ok(None) };
     let decoded = Footer::decode(&bytes).and_then(|(footer, digest)| match footer.data_end == at {
         true => Ok((footer, digest)),
         false => Err(Flaw::new(40, "offset of a footer", at, footer.data_end)),
     });
-    Ok(Some((decoded, at)))
+    Ok(Some((Some((decoded, at)), room)))
 }
 
 /// Everything a footer says but the counters, which only the whole log knows.
@@ -345,6 +377,9 @@ fn check_side_files(audit: &Audit<'_>, task: &Task, outcome: &mut Outcome) {
         outcome.not_covered.push(format!("{name}: its side files, since it is damaged itself"));
         return;
     };
+    if state.derived.has_no_room {
+        return; // another pass looks at them, with more room
+    }
     let (log_id, generation) = (header.log_id, header.generation);
     let first_index = state.first_index;
     let subject = Subject { log_id, generation, first_index, count, root };

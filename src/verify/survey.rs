@@ -2,7 +2,9 @@
 
 use super::live;
 use super::report::{Cause, Finding};
+use super::rooms::Rooms;
 use super::segment::Task;
+use super::words::Words;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::footer::Footer;
 use crate::format::history::HISTORY_NAME;
@@ -29,17 +31,20 @@ pub(super) struct Survey {
     pub(super) bytes: u64,
     pub(super) is_live: bool,
     pub(super) findings: Vec<Finding>,
-    pub(super) notes: Vec<String>,
+    pub(super) notes: Words,
 }
 
 impl Survey {
-    pub(super) fn of(storage: &dyn Storage, anchor: TreeSize) -> Result<Self> {
+    pub(super) fn of(storage: &dyn Storage, anchor: TreeSize, rooms: &Rooms) -> Result<Self> {
         let mut findings = Vec::new();
-        let mut notes = storage.trust_notes();
+        let mut notes = Words::default();
+        notes.extend(storage.trust_notes());
         let identity = read_identity(storage, &mut findings);
         // Whether somebody writes is asked first: a writer that comes later only adds.
         let is_live = storage.writer_present();
-        let mut files = storage.list()?;
+        let list =
+            || storage.list().and_then(|files| rooms.check_files(files.len()).map(|()| files));
+        let mut files = list()?;
         let mut tasks = tasks(&files)?;
         if is_live {
             notes.push("a writer is at work: only what it has synced was judged".to_owned());
@@ -49,7 +54,7 @@ impl Survey {
                 if last.live_end.is_some() {
                     break;
                 }
-                files = storage.list()?;
+                files = list()?;
                 tasks = self::tasks(&files)?;
             }
         }
@@ -153,7 +158,7 @@ fn live_end(storage: &dyn Storage, first_index: u64, anchor: TreeSize) -> Result
 }
 
 /// Says which files are not part of the log.
-fn note_files(files: &[DirEntry], tasks: &[Task], notes: &mut Vec<String>) {
+fn note_files(files: &[DirEntry], tasks: &[Task], notes: &mut Words) {
     let is_segment = |first: u64| tasks.binary_search_by_key(&first, |t| t.first_index).is_ok();
     let last = tasks.last().map(|task| task.first_index);
     for file in files {

@@ -49,6 +49,7 @@ impl State {
     /// Pushes the leaves. `Some(true)` when the claimed root is theirs, `None` when it cannot be
     /// said.
     pub(super) fn grow_tree(&mut self, group: &Group<'_>) -> Option<bool> {
+        self.derived.begin_group();
         let frontier = self.frontier.as_mut()?;
         let last_suspect = self.suspects.last().filter(|suspect| suspect.index + 1 == self.index);
         let saved = last_suspect.map(|_| (frontier.clone(), self.derived.nodes.len()));

@@ -32,6 +32,7 @@ mod places;
 mod progress;
 mod sandbox;
 mod sanitised;
+mod sizes;
 mod table;
 mod time;
 

@@ -14,6 +14,7 @@ use crate::output::{BAD, DIM, GOOD, HEAD, Output, WARN, paint};
 use crate::places;
 use crate::progress::{Progress, Unit};
 use crate::sandbox;
+use crate::sizes::parse_memory;
 use crate::table::{bytes, grouped};
 use crate::time;
 use serde::Serialize;
@@ -35,7 +36,7 @@ Examples:
   wmark verify ./copy --against anchor.json --json | jq '.findings[]'
   wmark verify ./audit --key acme.pub
   wmark verify ./copy --against latest.note --key acme.pub
-  wmark verify ./from-a-stranger --sandbox
+  wmark verify ./from-a-stranger --sandbox --memory 256MiB
   wmark verify -q && echo good")]
 pub(crate) struct Args {
     /// Directory to audit; --log when not given
@@ -53,6 +54,10 @@ pub(crate) struct Args {
     /// Threads; 0 for one per core
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
+    /// Most memory to take, such as 256MiB, 96MiB at least; what does not fit is checked in further
+    /// passes, or named and the log not called intact
+    #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
+    memory: Option<usize>,
     /// Give up every right but to read the log first, and to write the report and what is
     /// remembered (Landlock); ends with 3 where the kernel cannot
     #[arg(long)]
@@ -174,6 +179,7 @@ pub(crate) fn run(args: Args, context: &mut Context) -> Answer {
             bar.set_of(done, total);
         }
     });
+    options.memory = args.memory.unwrap_or(0);
     if let Some((root, size)) = against {
         options = options.against(size.into(), root);
     }
@@ -372,6 +378,7 @@ fn hint(cause: Cause) -> Option<&'static str> {
             "somebody gave you another history than the one that was seen: ask for that one"
         }
         Cause::Unsigned => "sign with `wmark checkpoint`, or ask whose key signs this log",
+        Cause::MemoryLimit => "allow more with --memory, or set no bound",
         Cause::BadSignature => "somebody wrote a checkpoint in the name of a key they do not have",
         _ => return None,
     })

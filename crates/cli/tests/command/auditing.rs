@@ -39,6 +39,18 @@ fn an_altered_entry_is_named() {
 }
 
 #[test]
+fn memory_can_be_bounded_but_not_below_what_an_audit_needs() {
+    let rig = Rig::small();
+    let free = rig.run(&["verify", "log", "--json"]).exits(0).document();
+    let bound = rig.run(&["verify", "log", "--json", "--memory", "96MiB"]).exits(0).document();
+    for key in ["verdict", "root", "entries", "bytes", "findings", "not_covered"] {
+        assert_eq!(bound[key], free[key], "{key}");
+    }
+    let refused = rig.run(&["verify", "log", "--memory", "95MiB"]).exits(2).err;
+    assert!(refused.contains("at least 96MiB"), "{refused}");
+}
+
+#[test]
 fn another_history_does_not_pass_for_the_one_that_was_seen() {
     let rig = Rig::small();
     let size_two = rig.on_log(&["root", "--size", "2"]).exits(0).out;

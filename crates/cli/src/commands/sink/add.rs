@@ -4,6 +4,7 @@ use super::{config, environment, home, target};
 use crate::context::Context;
 use crate::errors::{Answer, DONE, Failure};
 use crate::escape::Clean;
+use crate::sizes::parse_size;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use witnessmark::sink::{SecretPlace, SinkConfig, SinkHome, SinkKind};
@@ -121,24 +122,6 @@ struct Document<'a> {
     name: &'a str,
     kind: &'static str,
     target: String,
-}
-
-/// Reads a number of bytes: `4000`, `64KiB`, `64MiB`, `1GiB`, `50MB`.
-fn parse_size(text: &str) -> Result<u64, String> {
-    let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, unit) = text.split_at(at);
-    let unit = match unit.trim() {
-        "" | "B" => 1,
-        "kB" | "KB" => 1000,
-        "KiB" => 1 << 10,
-        "MB" => 1_000_000,
-        "MiB" => 1 << 20,
-        "GB" => 1_000_000_000,
-        "GiB" => 1 << 30,
-        _ => return Err("a size is wanted, such as 4000, 64MiB or 50MB".to_owned()),
-    };
-    let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "a size above 0 is wanted".to_owned())
 }
 
 fn absolute(path: &Path) -> Answer<PathBuf> {
@@ -263,20 +246,5 @@ fn kind_name(kind: &SinkKind) -> &'static str {
         SinkKind::Http { .. } => "http",
         SinkKind::Postgres { .. } => "postgres",
         _ => "other",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!(parse_size("4000"), Ok(4000));
-        assert_eq!(parse_size("64MiB"), Ok(64 << 20));
-        assert_eq!(parse_size("50MB"), Ok(50_000_000));
-        for bad in ["", "0", "x", "5 parsecs", "99999999999999999999"] {
-            assert!(parse_size(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -1,0 +1,208 @@
+//! What an audit does that may not take all the memory it could use.
+
+use super::*;
+use crate::entry::Entry;
+use crate::error::ErrorKind;
+use crate::format::{history::HISTORY_NAME, side::SIDE_DIGEST_LEN};
+use crate::log::Options;
+use crate::sign::SigningKey;
+use crate::storage::{Access, MemoryStorage};
+use crate::sync::Arc;
+
+const SEGMENTS_LEAST: usize = 3;
+
+/// A log of some small segments, sealed but for the last, that signed a few checkpoints.
+fn log() -> MemoryStorage {
+    let files = MemoryStorage::new();
+    let options = Options::on_storage(Arc::new(files.clone())).segment_bytes(64 << 10);
+    let log = options.open().unwrap();
+    let key = SigningKey::from_seed(&log.identity().origin, &[7; 32]).unwrap();
+    for group in 0..16 {
+        let entry = |n: usize| {
+            let entry = Entry::new("tool_invocation", format!("did:web:{n}.example"), "allow");
+            entry.resource(format!("/orders/{group}/{n}")).trace_id(format!("trace-{}", n / 4))
+        };
+        drop(log.append_batch((0..60).map(entry)).unwrap());
+        let _ = log.checkpoint(&[&key]).unwrap();
+    }
+    log.close().unwrap();
+    files
+}
+
+fn audit(files: &MemoryStorage, rooms: Rooms) -> Report {
+    verify_within(files, &VerifyOptions::new(), rooms).unwrap()
+}
+
+/// A cap under which nothing has a bound but what a test sets.
+fn rooms(threads: usize) -> Rooms {
+    Rooms { cap: Some(0), ..Rooms::without_end(threads) }
+}
+
+fn names(files: &MemoryStorage, ending: &str) -> Vec<String> {
+    let names = files.list().unwrap().into_iter().map(|file| file.name);
+    names.filter(|name| name.ends_with(ending)).collect()
+}
+
+/// Changes a byte of a side file and makes its digest right.
+fn forge(files: &MemoryStorage, name: &str) {
+    let file = files.open(name, Access::Write).unwrap();
+    let mut bytes = vec![0u8; usize::try_from(file.len().unwrap()).unwrap()];
+    file.read_exact_at(&mut bytes, 0).unwrap();
+    let end = bytes.len() - SIDE_DIGEST_LEN;
+    bytes[end - 1] ^= 1;
+    let digest = hash::seal(&bytes[..end]);
+    bytes[end..].copy_from_slice(&digest.0);
+    file.write_all_at(&bytes, 0).unwrap();
+}
+
+fn limits(report: &Report) -> Vec<&Finding> {
+    report.findings.iter().filter(|finding| finding.cause == Cause::MemoryLimit).collect()
+}
+
+/// Whatever was left out is named twice, and the log is not called intact.
+fn check_honest(report: &Report) {
+    let limits = limits(report);
+    for finding in &limits {
+        let is_named = |words: &&String| words.contains(&finding.message);
+        assert!(report.not_covered.iter().find(is_named).is_some(), "{report:#?}");
+        assert!(!report.is_intact() && report.exit_code() != 0, "{report:#?}");
+    }
+    assert!(limits.is_empty() == (report.exit_code() != 4), "{report:#?}");
+}
+
+#[test]
+fn a_cap_that_suffices_changes_nothing() {
+    let files = log();
+    assert!(names(&files, ".index").len() >= SEGMENTS_LEAST);
+    let free = audit(&files, Rooms::without_end(1));
+    assert_eq!((free.verdict, free.checkpoints), (Verdict::Intact, 16));
+    for threads in [1, 3] {
+        let options = VerifyOptions::new().threads(threads).memory(256 << 20);
+        assert_eq!(verify_storage(&files, &options).unwrap(), free);
+    }
+    let error = verify_storage(&files, &VerifyOptions::new().memory(1 << 20)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn side_files_that_do_not_fit_beside_others_are_checked_in_another_pass() {
+    let files = log();
+    let free = audit(&files, Rooms::without_end(1));
+    for name in names(&files, ".index").into_iter().chain(names(&files, ".nodes")) {
+        let other = log();
+        forge(&other, &name);
+        for threads in [1, 2] {
+            // Room for names, but not for what an index says of them.
+            let tight = Rooms { cap: Some(96 << 20), segment: 40 << 10, ..rooms(threads) };
+            let report = audit(&files, tight);
+            assert!(report.bytes > free.bytes, "{report:#?}");
+            assert_eq!(Report { bytes: free.bytes, ..report }, free);
+            let report = audit(&other, tight);
+            let [finding] = report.findings.as_slice() else { panic!("{report:#?}") };
+            assert_eq!((finding.cause, finding.file.as_str()), (Cause::IndexMismatch, &*name));
+        }
+    }
+}
+
+/// For every size of the room a planted lie is found, or its segment named as not covered.
+#[test]
+fn what_does_not_fit_is_named_and_nothing_is_missed_in_silence() {
+    let files = log();
+    let lies = names(&files, ".index");
+    let lie = &lies[1];
+    forge(&files, lie);
+    let segment = lie.replace(".index", ".seg");
+    let (mut found, mut named) = (0, 0);
+    for segment_room in (0..13).map(|n| 512usize << n) {
+        for threads in [1, 2] {
+            let report = audit(&files, Rooms { segment: segment_room, ..rooms(threads) });
+            let is_found = report.findings.iter().any(|one| one.cause == Cause::IndexMismatch);
+            let is_named = limits(&report).iter().any(|one| one.file == segment);
+            assert!(is_found != is_named, "{segment_room}: {report:#?}");
+            check_honest(&report);
+            (found, named) = (found + u32::from(is_found), named + u32::from(is_named));
+        }
+    }
+    assert!(found > 4 && named > 4, "{found} found, {named} named");
+}
+
+#[test]
+fn a_damaged_segment_is_not_looked_at_twice() {
+    let files = log();
+    let name = &names(&files, ".seg")[1];
+    let file = files.open(name, Access::Write).unwrap();
+    let mut byte = [0u8];
+    file.read_exact_at(&mut byte, 9000).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], 9000).unwrap();
+    let free = audit(&files, Rooms::without_end(1));
+    assert!(free.findings.len() == 1 && free.verdict == Verdict::Tampered, "{free:#?}");
+    let tight = Rooms { cap: Some(96 << 20), segment: 40 << 10, ..rooms(1) };
+    let report = audit(&files, tight);
+    assert_eq!(Report { bytes: free.bytes, ..report }, free);
+}
+
+#[test]
+fn a_footer_that_does_not_fit_takes_its_segment_with_it() {
+    let files = log();
+    let report = audit(&files, Rooms { segment: 64, ..rooms(1) });
+    assert_eq!((report.verdict, report.exit_code()), (Verdict::Unverifiable, 4));
+    let is_said = |finding: &&&Finding| finding.message.contains("its footer, and so its entries");
+    assert_eq!(limits(&report).iter().filter(is_said).count(), names(&files, ".seg").len() - 1);
+    check_honest(&report);
+}
+
+#[test]
+fn more_names_than_fit_end_the_recount_and_nothing_else() {
+    let files = log();
+    let free = audit(&files, Rooms::without_end(1));
+    for names in [0, 1000, 5000] {
+        let report = audit(&files, Rooms { names, ..rooms(2) });
+        let [finding] = limits(&report)[..] else { panic!("{report:#?}") };
+        assert!(finding.message.contains("the numbers of agents and event types"), "{finding}");
+        assert_eq!((report.root, report.entries), (free.root, free.entries));
+        assert_eq!((report.verdict, report.exit_code()), (Verdict::Unverifiable, 4));
+        check_honest(&report);
+    }
+}
+
+#[test]
+fn more_checkpoints_than_fit_are_named() {
+    let files = log();
+    let report = audit(&files, Rooms { history: 1000, ..rooms(1) });
+    let [finding] = limits(&report)[..] else { panic!("{report:#?}") };
+    assert_eq!((finding.file.as_str(), report.checkpoints), (HISTORY_NAME, 16));
+    assert!(finding.message.starts_with("the last "), "{finding}");
+    check_honest(&report);
+}
+
+#[test]
+fn more_erasures_than_fit_are_counted_and_named() {
+    use crate::format::frame::Form;
+    let task = Task {
+        first_index: 0,
+        len: 0,
+        next: None,
+        is_before_last: false,
+        live_end: None,
+        has_nodes: false,
+        has_index: false,
+    };
+    let erased = |index| erasure::Erased { index, form: Form::BodyErased, offset: 0 };
+    for (room, is_cut, limits) in [(1 << 20, false, 0), (1 << 20, true, 1), (500, false, 1)] {
+        let mut joined = Joined::new(None, None, Rooms { erasures: room, ..rooms(1) });
+        joined.collect_erasures(&task, (0..8).map(erased).collect(), Vec::new(), is_cut);
+        let causes: Vec<Cause> = joined.findings.iter().map(|finding| finding.cause).collect();
+        assert_eq!(causes, vec![Cause::MemoryLimit; limits]);
+        joined.check_erasures();
+        // Those that nobody declares are found only when all of them were kept.
+        assert_eq!(joined.findings.len(), if limits == 0 { 8 } else { 1 });
+    }
+}
+
+#[test]
+fn a_list_of_files_that_does_not_fit_is_an_error() {
+    let files = log();
+    let tight = Rooms { files: 1000, ..rooms(1) };
+    let error = verify_within(&files, &VerifyOptions::new(), tight).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+}
