@@ -15,7 +15,7 @@ mod assurance;
 #[path = "tidy/source.rs"]
 mod source;
 
-use assurance::{Patch, stale_patches, undescribed_patches, unknown_tests};
+use assurance::{Patch, stale_patches, undescribed_patches, unknown_tests, untold_results};
 use source::{Source, functions, is_word, line_of, scan_level, words};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -611,6 +611,11 @@ fn tests_that_prove_something_exist() {
     }
 }
 
+#[test]
+fn every_promise_has_cases_and_a_last_result() {
+    judge(untold_results(&page_of_assurance(), ASSURANCE, ("promises", 4)));
+}
+
 // ---- each rule can fail -----------------------------------------------------------------------
 
 fn sample_order() -> Vec<String> {
@@ -792,6 +797,16 @@ fn a_stale_patch_a_missing_row_and_a_test_that_is_gone_are_found() {
         &named("| p | b | c | none |\n| `gone` | b | c | `gone`, `is::here` |\n"),
         &[4, 5],
     );
+}
+
+#[test]
+fn a_result_that_is_missing_or_has_no_day_is_found() {
+    let page = "<!-- promises -->\n| a |\n|---|\n| a | `t` | 3 | 2026-11-28: 3 passed | `c` |\n\
+        | a | `t` | | 2026-11-28: 3 passed | `c` |\n| a | `t` | 3 | | `c` |\n\
+        | a | `t` | 3 | 3 passed | `c` |\n| a | `t` | 3 | yesterday: passed | `c` |\n\
+        <!-- end of promises -->\n";
+    let lines = [5, 6, 6, 7, 8];
+    assert_lines(&untold_results(page, "a.md", ("promises", 4)), &lines);
 }
 
 #[test]

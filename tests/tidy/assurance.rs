@@ -100,6 +100,32 @@ pub(crate) fn undescribed_patches(patches: &[Patch], page: &str, file: &str) -> 
     offences
 }
 
+/// Rows with an empty cell, or whose result in `column`, counted from 1, does not begin with the day
+/// on which it came out: `2026-11-28: 39 passed`.
+pub(crate) fn untold_results(
+    page: &str,
+    file: &str,
+    (table, column): (&str, usize),
+) -> Vec<Offence> {
+    let is_day = |day: &str| {
+        let parts: Vec<&str> = day.split('-').collect();
+        let is_number = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
+        parts.iter().map(|part| part.len()).eq([4, 2, 2]) && parts.iter().all(is_number)
+    };
+    let mut offences = Vec::new();
+    for (at, line) in rows(page, table) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        if cells.iter().any(|cell| cell.is_empty()) {
+            offences.push(Offence::new(file, at, "something in every cell", line));
+        }
+        let result = cells.get(column - 1).and_then(|cell| cell.split_once(": "));
+        if !result.is_some_and(|(day, what)| is_day(day) && !what.is_empty()) {
+            offences.push(Offence::new(file, at, "the day of the last result, and it", line));
+        }
+    }
+    offences
+}
+
 /// Tests that a table names and that do not exist. `column` counts from 1.
 pub(crate) fn unknown_tests(
     page: &str,
