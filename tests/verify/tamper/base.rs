@@ -35,8 +35,14 @@ fn entry(n: u64, len: usize) -> Entry<'static> {
 
 /// The bytes of every file.
 pub(super) fn files_of(storage: &MemoryStorage) -> Files {
-    let names = storage.list().unwrap().into_iter().map(|file| file.name);
-    names.map(|name| (name.clone(), storage.map(&name).unwrap().to_vec())).collect()
+    loop {
+        let names = storage.list().unwrap().into_iter().map(|file| file.name);
+        let read = |name: String| storage.map(&name).map(|bytes| (name, bytes.to_vec())).ok();
+        // A side file that is being made loses its first name now and then: look again.
+        if let Some(files) = names.map(read).collect() {
+            return files;
+        }
+    }
 }
 
 /// A storage with these files.
