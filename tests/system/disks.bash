@@ -27,9 +27,9 @@ needs_root() {
     umount "$probe"
 }
 
-# loop_of IMAGE: sets $loop to a device with the image behind it.
+# loop_of IMAGE [OPTION]: sets $loop to a device with the image behind it.
 loop_of() {
-    loop=$(losetup -f --show "$1" 2>"$scratch/err") ||
+    loop=$(losetup -f --show "${@:2}" "$1" 2>"$scratch/err") ||
         skip_all "no loop device here: $(<"$scratch/err")"
     loops+=("$loop")
 }
