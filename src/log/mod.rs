@@ -222,7 +222,8 @@ impl AuditLog {
         Ok(placed.into_iter().map(receipt).collect())
     }
 
-    /// Makes every entry appended so far durable and visible.
+    /// Makes every entry whose append has returned durable and visible. One that was submitted may
+    /// still be in the queue, and is not waited for: its ticket says when it is durable.
     ///
     /// # Errors
     /// [`ErrorKind::Poisoned`] when the sync fails, now or earlier; [`ErrorKind::Closed`].
