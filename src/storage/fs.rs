@@ -216,6 +216,10 @@ impl Storage for FsStorage {
     }
 
     fn list(&self) -> Result<Vec<DirEntry>> {
+        self.list_at_most(usize::MAX)
+    }
+
+    fn list_at_most(&self, most: usize) -> Result<Vec<DirEntry>> {
         let failed = |errno: Errno| Error::io(errno.into(), "list", self.path_of(""));
         let mut entries = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.dir).map_err(failed)? {
@@ -238,6 +242,7 @@ impl Storage for FsStorage {
                 rustix::fs::FileType::Symlink => FileKind::Symlink,
                 _ => FileKind::Other,
             };
+            super::check_count(entries.len() + 1, most)?;
             entries.push(DirEntry { name, len: u64::try_from(stat.st_size).unwrap_or(0), kind });
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));

@@ -99,6 +99,14 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// [`ErrorKind::Io`].
     fn list(&self) -> Result<Vec<DirEntry>>;
 
+    /// As [`Storage::list`], for directories that may be hostile: of at most so many entries.
+    ///
+    /// # Errors
+    /// As [`Storage::list`]; [`ErrorKind::TooLarge`], before more than these are held.
+    fn list_at_most(&self, most: usize) -> Result<Vec<DirEntry>> {
+        self.list().and_then(|files| check_count(files.len(), most).map(|()| files))
+    }
+
     /// The bytes of a file that is never written again.
     ///
     /// # Errors
@@ -242,6 +250,15 @@ pub trait StorageFile: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`ErrorKind::Io`].
     fn set_read_only(&self) -> Result<()>;
+}
+
+/// Whether a directory holds no more entries than may be held.
+fn check_count(found: usize, most: usize) -> Result<()> {
+    if found <= most {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::TooLarge, "more files than fit in memory")
+        .expected(format_args!("at most {most} files"), format_args!("{found} and perhaps more")))
 }
 
 /// Bytes of a file, read-only, cheap to clone.

@@ -327,7 +327,8 @@ impl State {
             return false;
         }
         if let Some(suspect) = self.suspects.last_mut() {
-            suspect.is_hash_wrong = true;
+            // Beyond the most that are kept, the last one is another entry's.
+            suspect.is_hash_wrong |= suspect.index + 1 == index;
             let before_this = self.leaves.len().saturating_sub(2);
             if let Some(leaf) = self.leaves.get_mut(before_this) {
                 *leaf = alternative;

@@ -38,7 +38,7 @@ pub(super) struct Joined {
     log_start: Option<Hash>,
     log_id: Option<[u8; 32]>,
     end: Option<End>,
-    recount: Recount,
+    pub(super) recount: Recount,
     rooms: Rooms,
     /// Whether not all erasures are known.
     has_no_erasures: bool,
@@ -54,6 +54,8 @@ pub(super) struct Joined {
     pub(super) root: Option<Hash>,
     pub(super) unvouched: u64,
     pub(super) findings: Vec<Finding>,
+    /// The weight of the heaviest kept.
+    heaviest: u8,
     pub(super) left_out: u64,
     pub(super) notes: Words,
     pub(super) not_covered: Words,
@@ -86,6 +88,7 @@ impl Joined {
             root: Some(crate::hash::empty_root()),
             unvouched: 0,
             findings: Vec::new(),
+            heaviest: 0,
             left_out: 0,
             notes: Words::default(),
             not_covered: Words::default(),
@@ -93,11 +96,19 @@ impl Joined {
     }
 
     pub(super) fn report(&mut self, finding: Finding) {
+        let weight = finding.cause.weight();
+        let is_heaviest = weight > self.heaviest || self.findings.is_empty();
         if self.findings.len() < FINDINGS_MAX {
             self.findings.push(finding);
         } else {
             self.left_out += 1;
+            // Ten thousand files that say nothing must not hide the one that proves something.
+            match self.findings.last_mut() {
+                Some(last) if is_heaviest => *last = finding,
+                _ => {}
+            }
         }
+        self.heaviest = weight.max(self.heaviest);
     }
 
     /// The root that the entries give at a size that was asked for.

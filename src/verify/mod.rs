@@ -251,7 +251,7 @@ fn verify_within(storage: &dyn Storage, options: &VerifyOptions, rooms: Rooms) -
         checkpoints: judged.count,
         checkpoint: judged.newest,
         findings: joined.findings,
-        findings_left_out: joined.left_out,
+        findings_left_out: joined.left_out.saturating_add(joined.recount.left_out),
         notes: notes.finish(),
         not_covered: joined.not_covered.finish(),
     })
@@ -275,7 +275,7 @@ struct Board {
     done: BTreeMap<usize, Outcome>,
 }
 
-/// Segments whose outcomes may wait to be joined: not too many, for these hold names and counters.
+/// Segments whose outcomes may wait to be joined, or two for each thread: not too many, for these hold names and counters.
 const AHEAD: usize = 16;
 
 /// In which order segments are checked: of so many in a row the longest first, so that no thread is
@@ -297,7 +297,7 @@ fn run(audit: &Audit<'_>, tasks: &[Task], joined: &mut Joined) {
         return;
     }
     // Under a cap, no outcome but those at hand.
-    let ahead = if audit.rooms.cap.is_some() { threads } else { AHEAD };
+    let ahead = if audit.rooms.cap.is_some() { threads } else { AHEAD.max(2 * threads) };
     let order = order(tasks, ahead);
     let board = Mutex::new(Board::default());
     let changed = Condvar::default();

@@ -9,6 +9,7 @@ use super::names::{Names, Occurrences};
 use super::report::{Cause, Finding};
 use super::segment::{Outcome, Task};
 use crate::format::footer::{Counter, FOOTER_FIXED_LEN};
+use crate::limits::FINDINGS_MAX;
 use std::collections::HashMap;
 
 /// Entries of each name so far, and how many were lost when it was last seen.
@@ -53,12 +54,14 @@ pub(super) struct Recount {
     /// Bytes that names may take, and whether they turned out to need more.
     room: usize,
     is_over: bool,
+    /// Findings that were one too many.
+    pub(super) left_out: u64,
 }
 
 impl Recount {
     pub(super) fn new(room: usize) -> Self {
         let (agents, types) = (Counts::default(), Counts::default());
-        Self { agents, types, lost: 0, room, is_over: false }
+        Self { agents, types, lost: 0, room, is_over: false, left_out: 0 }
     }
 
     /// Goes on behind entries whose names are not known.
@@ -92,9 +95,13 @@ impl Recount {
             for (who, seen) in names.iter() {
                 if let Some(wanted) = misses(counts.get(who), seen, self.lost) {
                     let index = task.first_index.saturating_add(seen.first_local.into());
-                    let what = format!("sequence number of {kind} {}", shown(who));
-                    let finding = Finding::new(Cause::OutOfSequence, &name, what).entry(index);
-                    findings.push(finding.expected(wanted, seen.first_seq));
+                    if findings.len() < FINDINGS_MAX {
+                        let what = format!("sequence number of {kind} {}", shown(who));
+                        let finding = Finding::new(Cause::OutOfSequence, &name, what).entry(index);
+                        findings.push(finding.expected(wanted, seen.first_seq));
+                    } else {
+                        self.left_out += 1;
+                    }
                 }
                 let lost_at = self.lost.saturating_add(seen.lost_at);
                 counts.set(who, (seen.next_seq, lost_at));

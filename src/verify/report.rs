@@ -95,6 +95,15 @@ impl Cause {
                 | Self::MemoryLimit
         )
     }
+
+    /// What decides the verdict and the exit status when not all findings are kept.
+    pub(super) fn weight(self) -> u8 {
+        match self {
+            cause if cause.is_proof() => 2,
+            Self::Unreadable | Self::UnknownVersion => 1,
+            _ => 0,
+        }
+    }
 }
 
 impl fmt::Display for Cause {

@@ -98,17 +98,9 @@ impl Rooms {
         Self { threads: 1, segment, ..*self }
     }
 
-    /// Refuses a directory whose very list of files does not fit.
-    ///
-    /// # Errors
-    /// [`ErrorKind::TooLarge`].
-    pub(super) fn check_files(&self, files: usize) -> Result<()> {
-        let most = self.files / FILE;
-        if files > most {
-            return Err(Error::new(ErrorKind::TooLarge, "more files than fit in memory")
-                .expected(format_args!("at most {most} files"), files));
-        }
-        Ok(())
+    /// Files that the directory may hold.
+    pub(super) fn files_max(&self) -> usize {
+        self.files / FILE
     }
 }
 

@@ -14,7 +14,7 @@ use super::rooms::{self, Rooms};
 use super::side;
 use super::walk::{Place, Tail, Walk};
 use crate::error::Result;
-use crate::format::footer::{Counter, FOOTER_TAIL_LEN, Footer};
+use crate::format::footer::{Counter, FOOTER_MAGIC, FOOTER_TAIL_LEN, Footer};
 use crate::format::group::{GROUP_HEADER_LEN, GroupHeader, padding};
 use crate::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::format::side::Subject;
@@ -143,7 +143,7 @@ fn check_into(
     }
     let room = audit.rooms.segment;
     let Some((footer, room)) = read_footer(&*file, len, room)? else {
-        outcome.findings.push(task.left_out("its footer, and so its entries"));
+        not_read(task, outcome);
         return Ok(());
     };
     let end = match (&footer, task.live_end) {
@@ -164,7 +164,7 @@ fn check_into(
     };
     let is_bounded = has_footer || task.live_end.is_some();
     let with_index = has_footer && outcome.header.is_some() && task.has_index;
-    let with_nodes = has_footer && outcome.header.is_some();
+    let with_nodes = has_footer && outcome.header.is_some() && task.has_nodes;
     let mut state = State::new(&name, &start, Derived::new(with_index, with_nodes, room));
     state.erasure_room = audit.rooms.erasures_of_segment;
     state.anchors = audit.anchors.from(start.first_index);
@@ -193,6 +193,17 @@ fn check_into(
         state.derived.drop_index();
     }
     Ok(())
+}
+
+/// Not one entry of the segment is read, for its footer does not fit: that is no gap in what was
+/// checked, but a file that was not judged.
+fn not_read(task: &Task, outcome: &mut Outcome) {
+    let name = task.name();
+    let what = "its footer does not fit in the memory that is allowed: no entry was read";
+    let finding = Finding::new(Cause::Unreadable, &name, what).entry(task.first_index);
+    outcome.findings.push(finding);
+    let what = "its entries, how they join those before and behind, and the numbers behind them";
+    outcome.not_covered.push(format!("{name}: {what}"));
 }
 
 /// Where to begin: what the header says, or what stands in for it.
@@ -277,7 +288,12 @@ fn read_footer(
     }
     // Its bytes, and their names once more.
     let footer_len = usize::try_from(footer_len).unwrap_or(usize::MAX);
-    let Some(room) = room.checked_sub(footer_len.saturating_mul(2)) else { return Ok(None) };
+    let Some(room) = room.checked_sub(footer_len.saturating_mul(2)) else {
+        // Sixteen bytes at the end of a file must not keep its entries from being read.
+        let mut magic = [0u8; FOOTER_MAGIC.len()];
+        let is_footer = file.read_at(&mut magic, at)? == magic.len() && magic == FOOTER_MAGIC;
+        return if is_footer { Ok(None) } else { none };
+    };
     let mut bytes = vec![0u8; footer_len];
     if file.read_at(&mut bytes, at)? < bytes.len() {
         return Ok(Some((None, room)));

@@ -42,8 +42,7 @@ impl Survey {
         let identity = read_identity(storage, &mut findings);
         // Whether somebody writes is asked first: a writer that comes later only adds.
         let is_live = storage.writer_present();
-        let list =
-            || storage.list().and_then(|files| rooms.check_files(files.len()).map(|()| files));
+        let list = || storage.list_at_most(rooms.files_max());
         let mut files = list()?;
         let mut tasks = tasks(&files)?;
         if is_live {

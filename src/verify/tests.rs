@@ -4,6 +4,7 @@ use super::*;
 use crate::entry::Entry;
 use crate::error::ErrorKind;
 use crate::format::{history::HISTORY_NAME, side::SIDE_DIGEST_LEN};
+use crate::limits::FINDINGS_MAX;
 use crate::log::Options;
 use crate::sign::SigningKey;
 use crate::storage::{Access, MemoryStorage};
@@ -67,7 +68,10 @@ fn check_honest(report: &Report) {
         assert!(report.not_covered.iter().find(is_named).is_some(), "{report:#?}");
         assert!(!report.is_intact() && report.exit_code() != 0, "{report:#?}");
     }
-    assert!(limits.is_empty() == (report.exit_code() != 4), "{report:#?}");
+    // A segment that was not read at all outweighs them.
+    let is_judged = report.findings.iter().all(|finding| finding.cause != Cause::Unreadable);
+    assert!(!is_judged || limits.is_empty() == (report.exit_code() != 4), "{report:#?}");
+    assert!(is_judged || report.exit_code() == 3 || report.exit_code() == 1, "{report:#?}");
 }
 
 #[test]
@@ -117,7 +121,8 @@ fn what_does_not_fit_is_named_and_nothing_is_missed_in_silence() {
         for threads in [1, 2] {
             let report = audit(&files, Rooms { segment: segment_room, ..rooms(threads) });
             let is_found = report.findings.iter().any(|one| one.cause == Cause::IndexMismatch);
-            let is_named = limits(&report).iter().any(|one| one.file == segment);
+            let is_limit = |one: &Finding| one.cause != Cause::IndexMismatch;
+            let is_named = report.findings.iter().any(|one| one.file == segment && is_limit(one));
             assert!(is_found != is_named, "{segment_room}: {report:#?}");
             check_honest(&report);
             (found, named) = (found + u32::from(is_found), named + u32::from(is_named));
@@ -145,10 +150,46 @@ fn a_damaged_segment_is_not_looked_at_twice() {
 fn a_footer_that_does_not_fit_takes_its_segment_with_it() {
     let files = log();
     let report = audit(&files, Rooms { segment: 64, ..rooms(1) });
-    assert_eq!((report.verdict, report.exit_code()), (Verdict::Unverifiable, 4));
-    let is_said = |finding: &&&Finding| finding.message.contains("its footer, and so its entries");
-    assert_eq!(limits(&report).iter().filter(is_said).count(), names(&files, ".seg").len() - 1);
-    check_honest(&report);
+    // A file that was not read is not judged, whatever else is right.
+    assert_eq!((report.verdict, report.exit_code()), (Verdict::Unverifiable, 3));
+    let is_said = |finding: &&Finding| {
+        finding.cause == Cause::Unreadable && finding.message.contains("no entry was read")
+    };
+    let sealed = names(&files, ".seg").len() - 1;
+    assert_eq!(report.findings.iter().filter(is_said).count(), sealed);
+    assert_eq!(report.not_covered.iter().filter(|w| w.contains("its entries")).count(), sealed);
+}
+
+#[test]
+fn a_proof_is_kept_however_many_findings_came_before_it() {
+    let mut joined = join::Joined::new(None, None, Rooms::without_end(1));
+    let unreadable = || Finding::new(Cause::Unreadable, "x", "cannot be read");
+    let limit = || Finding::new(Cause::MemoryLimit, "x", "does not fit");
+    for finding in std::iter::repeat_with(limit).take(FINDINGS_MAX + 5) {
+        joined.report(finding);
+    }
+    joined.report(unreadable());
+    assert_eq!(joined.findings.last().map(|last| last.cause), Some(Cause::Unreadable));
+    joined.report(Finding::new(Cause::Forked, "x", "another root"));
+    joined.report(unreadable());
+    assert_eq!(joined.findings.last().map(|last| last.cause), Some(Cause::Forked));
+    assert_eq!((joined.findings.len(), joined.left_out), (FINDINGS_MAX, 8));
+    assert_eq!(Report::judge(&joined.findings, 0), Verdict::Tampered);
+}
+
+#[test]
+fn a_length_at_the_end_of_a_file_is_no_footer() {
+    let files = log();
+    let sound = audit(&files, Rooms::without_end(1));
+    let file = files.open(&names(&files, ".seg")[0], Access::Write).unwrap();
+    // A length that reaches into the entries, and the mark of a footer's end.
+    let len = file.len().unwrap();
+    let tail = [&(len / 2).to_le_bytes()[..], b"WMARKEND"].concat();
+    file.write_all_at(&tail, len).unwrap();
+    let report = audit(&files, Rooms { segment: 1024, ..rooms(1) });
+    assert_eq!(report.verdict, Verdict::Tampered, "{report:#?}");
+    assert!(report.findings.iter().any(|one| one.cause == Cause::BadSeal), "{report:#?}");
+    assert!(report.entries > sound.entries / 8, "{report:#?}");
 }
 
 #[test]

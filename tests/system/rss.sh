@@ -68,12 +68,14 @@ first=$(find "$log" -name '*.seg' | sort | head -n 1)
 python3 - "$first" <<'PYTHON'
 import os, struct, sys
 with open(sys.argv[1], "r+b") as f:
-    f.truncate(600 << 20)
+    f.truncate((600 << 20) - 16)
+    f.seek(100 << 20)
+    f.write(b"\xffWMSEAL\x01")
     f.seek(0, os.SEEK_END)
     f.write(struct.pack("<Q", 500 << 20) + b"WMARKEND")
 PYTHON
-peak "$cap_kib" 4 "$wmark" verify --memory "${cap_mib}MiB" --json "$log"
-same "what is said of a footer of 500 MiB, in $((peak_kib >> 10)) MiB" "$(told)" memory_limit
+peak "$cap_kib" 3 "$wmark" verify --memory "${cap_mib}MiB" --json "$log"
+same "what is said of a footer of 500 MiB, in $((peak_kib >> 10)) MiB" "$(told)" "memory_limit unreadable"
 
 # Ten thousand segments that are none, with side files.
 rm -f "$log"/*.seg "$log"/*.index "$log"/*.nodes
