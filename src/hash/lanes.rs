@@ -157,16 +157,8 @@ mod wide {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sha::tests::{bytes, judge};
     use super::*;
-    use sha2::{Digest as _, Sha256};
-
-    fn bytes(len: usize, seed: u8) -> Vec<u8> {
-        (0..=u8::MAX).cycle().map(|i| i.wrapping_mul(31).wrapping_add(seed)).take(len).collect()
-    }
-
-    fn judge(bytes: &[u8]) -> Hash {
-        Hash(Sha256::digest(bytes).into())
-    }
 
     #[test]
     fn of_many_each_is_answered_once_and_rightly() {

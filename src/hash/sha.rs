@@ -272,15 +272,15 @@ pub(super) fn run_in_pairs<'a>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use sha2::{Digest as _, Sha256};
 
-    fn bytes(len: usize, seed: u8) -> Vec<u8> {
+    pub(in crate::hash) fn bytes(len: usize, seed: u8) -> Vec<u8> {
         (0..=u8::MAX).cycle().map(|i| i.wrapping_mul(31).wrapping_add(seed)).take(len).collect()
     }
 
-    fn judge(bytes: &[u8]) -> Hash {
+    pub(in crate::hash) fn judge(bytes: &[u8]) -> Hash {
         Hash(Sha256::digest(bytes).into())
     }
 

@@ -266,10 +266,7 @@ impl Committer {
         let finished = SealJob { first_index, file, data_end: old.at, is_bulk };
         self.fixed.housekeeper.send(Job::Seal(finished));
         // Written ahead on another thread, so that no commit changes extents.
-        let how = match self.preallocate() {
-            Preallocate::Zeros if is_bulk => Preallocate::Reserve,
-            how => how,
-        };
+        let how = if is_bulk { self.reserve() } else { self.preallocate() };
         let len = self.next_segment_len(0);
         self.fixed.housekeeper.want_spare(len, how);
         Ok(())
@@ -278,7 +275,7 @@ impl Committer {
     fn reserve(&self) -> Preallocate {
         match self.preallocate() {
             Preallocate::None => Preallocate::None,
-            _ => Preallocate::Reserve,
+            Preallocate::Zeros | Preallocate::Reserve => Preallocate::Reserve,
         }
     }
 

@@ -24,7 +24,7 @@ pub(crate) struct SealJob {
     pub(crate) file: Arc<dyn StorageFile>,
     /// Where its groups end; they are synced.
     pub(crate) data_end: u64,
-    /// Whether it was filled so fast that the page cache is left to others.
+    /// Whether it was filled in groups so large that the page cache is left to others.
     pub(crate) is_bulk: bool,
 }
 
