@@ -180,8 +180,11 @@ impl<'a> Ingest<'a> {
             is_next: Condvar::default(),
         };
         thread::scope(|scope| {
+            // Threads that the system does not give are done without.
             for _ in 1..self.threads {
-                scope.spawn(|| work.run());
+                if thread::spawn_in(scope, || work.run()).is_err() {
+                    break;
+                }
             }
             work.run();
         });

@@ -119,5 +119,17 @@ mod real {
     pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
     pub(crate) use std::sync::OnceLock;
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
-    pub(crate) use std::thread;
+
+    /// Threads of the system.
+    pub(crate) mod thread {
+        pub(crate) use std::thread::*;
+
+        /// Starts a thread in a scope, if the system gives one.
+        pub(crate) fn spawn_in<'scope>(
+            scope: &'scope Scope<'scope, '_>,
+            body: impl FnOnce() + Send + 'scope,
+        ) -> std::io::Result<()> {
+            Builder::new().spawn_scoped(scope, body).map(drop)
+        }
+    }
 }

@@ -78,9 +78,11 @@ pub(super) struct State {
     pub(super) derived: Derived,
     pub(super) erased: Vec<Erased>,
     pub(super) declarations: Vec<Declaration>,
-    /// Bytes that further ones of both may take, and how many did not fit.
+    /// How many entries are erased.
+    pub(super) erasures: u64,
+    /// Bytes that further erased entries and declarations may take, and whether one did not fit.
     pub(super) erasure_room: usize,
-    pub(super) erasures_left_out: u64,
+    pub(super) lacks_erasures: bool,
     pub(super) findings: Vec<Finding>,
     pub(super) left_out: u64,
     /// Entries that could not be checked because the one before is not known.
@@ -129,8 +131,9 @@ impl State {
             derived,
             erased: Vec::new(),
             declarations: Vec::new(),
+            erasures: 0,
             erasure_room: usize::MAX,
-            erasures_left_out: 0,
+            lacks_erasures: false,
             findings: Vec::new(),
             left_out: 0,
             unchecked: Vec::new(),
@@ -347,8 +350,11 @@ impl State {
         if is_system {
             self.check_system_entry(frame, index, offset);
         }
-        if frame.form() != Form::Whole && self.has_erasure_room(size_of::<Erased>()) {
-            self.erased.push(Erased { index, form: frame.form(), offset });
+        if frame.form() != Form::Whole {
+            self.erasures += 1;
+            if self.has_erasure_room(size_of::<Erased>()) {
+                self.erased.push(Erased { index, form: frame.form(), offset });
+            }
         }
         let local = u32::try_from(index - self.first_index).unwrap_or(u32::MAX);
         let mut gaps = Vec::new();
@@ -386,7 +392,7 @@ impl State {
     fn has_erasure_room(&mut self, bytes: usize) -> bool {
         let left = self.erasure_room.checked_sub(bytes);
         self.erasure_room = left.unwrap_or(self.erasure_room);
-        self.erasures_left_out += u64::from(left.is_none());
+        self.lacks_erasures |= left.is_none();
         left.is_some()
     }
 

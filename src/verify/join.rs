@@ -292,9 +292,8 @@ impl Joined {
         if is_clean && state.derived.has_no_room {
             self.again.push((task.first_index, outcome.piece));
         }
-        let is_cut = state.erasures_left_out > 0;
-        self.erasures += state.erased.len() as u64 + state.erasures_left_out;
-        self.collect_erasures(task, state.erased, state.declarations, is_cut);
+        self.erasures += state.erasures;
+        self.collect_erasures(task, state.erased, state.declarations, state.lacks_erasures);
         for (size, root) in state.anchors.roots {
             self.roots.entry(size).or_insert(root);
         }
@@ -342,6 +341,10 @@ impl Joined {
 
     /// Takes what another pass says of the side files of a segment.
     pub(super) fn take_again(&mut self, task: &Task, outcome: Outcome) {
+        if outcome.footer.is_none() {
+            let what = "its side files: not checked, for it has lost its footer meanwhile";
+            self.report(Finding::new(Cause::Unreadable, &task.name(), what));
+        }
         let findings = outcome.state.map(|state| {
             if state.derived.has_no_room {
                 self.report(task.left_out("its side files"));

@@ -17,6 +17,7 @@
 //! Deliberately absent: repair, and judging payloads beyond their bytes.
 
 mod anchors;
+mod crew;
 mod derived;
 mod erasure;
 mod group;
@@ -48,15 +49,14 @@ use crate::error::Result;
 use crate::hash;
 use crate::sign::VerifierKey;
 use crate::storage::{FsStorage, Storage};
-use crate::sync::{Condvar, Mutex, thread};
+use crate::sync::thread;
 use crate::types::{Hash, TreeSize};
 use anchors::Anchors;
 use history::Past;
 use join::Joined;
 use pieces::Meter;
 use rooms::Rooms;
-use segment::{Audit, Outcome, Task};
-use std::collections::BTreeMap;
+use segment::{Audit, Task};
 use std::path::Path;
 use survey::Survey;
 
@@ -221,7 +221,7 @@ fn verify_within(storage: &dyn Storage, options: &VerifyOptions, rooms: Rooms) -
     let log_id = survey.identity.as_ref().map(|(identity, _)| identity.log_id);
     let mut joined = Joined::new(log_start, log_id, rooms);
     survey.findings.iter().cloned().for_each(|finding| joined.report(finding));
-    run(&audit, &survey.tasks, &mut joined);
+    crew::run(&audit, &survey.tasks, &mut joined);
     run_again(&audit, &survey.tasks, &mut joined);
     let erased = joined.check_erasures();
     outside::check(options, &mut joined);
@@ -265,75 +265,4 @@ fn run_again(audit: &Audit<'_>, tasks: &[Task], joined: &mut Joined) {
         let alone = Audit { rooms: audit.rooms.alone(piece), ..*audit };
         joined.take_again(task, segment::check(&alone, task, None));
     }
-}
-
-/// What the threads share: which segment is next, and what waits to be joined.
-#[derive(Default)]
-struct Board {
-    next: usize,
-    joined: usize,
-    done: BTreeMap<usize, Outcome>,
-}
-
-/// Segments whose outcomes may wait to be joined, or two for each thread: not too many, for these hold names and counters.
-const AHEAD: usize = 16;
-
-/// In which order segments are checked: of so many in a row the longest first, so that no thread is
-/// left alone with a long one at the end.
-fn order(tasks: &[Task], row: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..tasks.len()).collect();
-    let len = |at: &usize| tasks.get(*at).map_or(0, |task| task.len);
-    order.chunks_mut(row).for_each(|some| some.sort_by_key(|at| std::cmp::Reverse(len(at))));
-    order
-}
-
-/// Checks segments on several threads and joins them in order on this one.
-fn run(audit: &Audit<'_>, tasks: &[Task], joined: &mut Joined) {
-    let threads = audit.rooms.threads.min(tasks.len());
-    if threads <= 1 {
-        for task in tasks {
-            joined.take(audit, task, segment::check(audit, task, None));
-        }
-        return;
-    }
-    // Under a cap, no outcome but those at hand.
-    let ahead = if audit.rooms.cap.is_some() { threads } else { AHEAD.max(2 * threads) };
-    let order = order(tasks, ahead);
-    let board = Mutex::new(Board::default());
-    let changed = Condvar::default();
-    let work = || {
-        loop {
-            let mut state = board.lock();
-            let Some(at) = order.get(state.next).copied() else { return };
-            let Some(task) = tasks.get(at) else { return };
-            state.next += 1;
-            // Ends: what is to be joined next is never further back than its own row of so many.
-            while at >= state.joined + ahead {
-                changed.wait(&mut state);
-            }
-            drop(state);
-            let outcome = segment::check(audit, task, None);
-            board.lock().done.insert(at, outcome);
-            changed.notify_all();
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(work);
-        }
-        for (at, task) in tasks.iter().enumerate() {
-            let outcome = {
-                let mut state = board.lock();
-                loop {
-                    match state.done.remove(&at) {
-                        Some(outcome) => break outcome,
-                        None => changed.wait(&mut state),
-                    }
-                }
-            };
-            joined.take(audit, task, outcome);
-            board.lock().joined = at + 1;
-            changed.notify_all();
-        }
-    });
 }

@@ -11,13 +11,12 @@ use super::segment::{Outcome, Task};
 use crate::format::footer::{Counter, FOOTER_FIXED_LEN};
 use crate::limits::FINDINGS_MAX;
 use std::collections::HashMap;
+use std::fmt::Display;
 
 /// Entries of each name so far, and how many were lost when it was last seen.
 #[derive(Default)]
 struct Counts {
     names: HashMap<Box<[u8]>, (u64, u64)>,
-    /// About how many bytes all of it takes.
-    bytes: usize,
 }
 
 /// What a name takes beside its bytes: its place, in a table that grows by doubling, and the heap's.
@@ -30,14 +29,16 @@ impl Counts {
         self.names.get(name).copied().unwrap_or_default()
     }
 
-    fn set(&mut self, name: &[u8], count: (u64, u64)) {
-        match self.names.get_mut(name) {
-            Some(known) => *known = count,
-            None => {
-                self.bytes += name.len() + COUNT_BYTES;
-                self.names.insert(name.into(), count);
-            }
+    /// Returns whether there was room for it, of which a new name takes some.
+    fn set(&mut self, name: &[u8], count: (u64, u64), room: &mut usize) -> bool {
+        if let Some(known) = self.names.get_mut(name) {
+            *known = count;
+            return true;
         }
+        let Some(left) = room.checked_sub(name.len() + COUNT_BYTES) else { return false };
+        *room = left;
+        self.names.insert(name.into(), count);
+        true
     }
 }
 
@@ -51,7 +52,7 @@ pub(super) struct Recount {
     types: Counts,
     /// Entries whose names are not known.
     lost: u64,
-    /// Bytes that names may take, and whether they turned out to need more.
+    /// Bytes that names may still take, and whether more were needed.
     room: usize,
     is_over: bool,
     /// Findings that were one too many.
@@ -64,6 +65,12 @@ impl Recount {
         Self { agents, types, lost: 0, room, is_over: false, left_out: 0 }
     }
 
+    /// Bytes that names may still take.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.room
+    }
+
     /// Goes on behind entries whose names are not known.
     pub(super) fn lose(&mut self, entries: u64) {
         self.lost = self.lost.saturating_add(entries);
@@ -71,20 +78,31 @@ impl Recount {
 
     /// Counts the next segment, and says what is wrong in it and in the counters of its footer.
     pub(super) fn take(&mut self, task: &Task, outcome: &Outcome) -> Vec<Finding> {
-        let mut findings = Vec::new();
         let Some(state) = outcome.state.as_ref().filter(|_| !outcome.is_displaced) else {
             // Whatever it holds cannot be attributed.
             self.lost = u64::MAX;
-            return findings;
+            return Vec::new();
         };
-        if state.derived.has_no_names {
-            findings.extend(self.give_up(task));
+        let mut found = Found::default();
+        if !self.is_over {
+            let has_room = !state.derived.has_no_names
+                && self.count(task, outcome, state.derived.lost, &mut found);
+            found.findings.sort_by_key(|finding| (finding.index, finding.offset));
+            if !has_room {
+                (self.agents, self.types) = Default::default();
+                self.is_over = true;
+                let what = "the numbers of agents and event types from here to the end";
+                found.findings.push(task.left_out(what));
+            }
         }
-        if self.is_over {
-            return findings;
-        }
-        let lost = state.derived.lost;
-        let name = task.name();
+        self.left_out += found.left_out;
+        found.findings
+    }
+
+    /// Returns whether all names fitted.
+    fn count(&mut self, task: &Task, outcome: &Outcome, lost: u64, found: &mut Found) -> bool {
+        let (file, before) = (task.name(), self.lost);
+        self.lost = before.saturating_add(lost);
         let mut at = outcome.data_end + FOOTER_FIXED_LEN as u64;
         let footer = outcome.footer.as_ref();
         let both = [
@@ -93,40 +111,49 @@ impl Recount {
         ];
         for (kind, counts, names, counters) in both {
             for (who, seen) in names.iter() {
-                if let Some(wanted) = misses(counts.get(who), seen, self.lost) {
-                    let index = task.first_index.saturating_add(seen.first_local.into());
-                    if findings.len() < FINDINGS_MAX {
+                if let Some(wanted) = misses(counts.get(who), seen, before) {
+                    found.push(|| {
+                        let index = task.first_index.saturating_add(seen.first_local.into());
                         let what = format!("sequence number of {kind} {}", shown(who));
-                        let finding = Finding::new(Cause::OutOfSequence, &name, what).entry(index);
-                        findings.push(finding.expected(wanted, seen.first_seq));
-                    } else {
-                        self.left_out += 1;
-                    }
+                        let finding = Finding::new(Cause::OutOfSequence, &file, what).entry(index);
+                        finding.expected(wanted, seen.first_seq)
+                    });
                 }
-                let lost_at = self.lost.saturating_add(seen.lost_at);
-                counts.set(who, (seen.next_seq, lost_at));
+                let lost_at = before.saturating_add(seen.lost_at);
+                if !counts.set(who, (seen.next_seq, lost_at), &mut self.room) {
+                    return false;
+                }
             }
-            let lost = self.lost.saturating_add(lost);
             let Some(counters) = counters else { continue };
-            let wrong = check_counters(counters, names, counts, lost, &mut at);
-            findings.extend(wrong.into_iter().map(|(at, what, wanted, found)| {
-                let what = format!("counter of {kind} {what}");
-                Finding::new(Cause::BadSeal, &name, what).at(at).expected(wanted, found)
-            }));
+            let wrong = |at: u64, who: &[u8], wanted: &dyn Display, is: &dyn Display| {
+                found.push(|| {
+                    let what = format!("counter of {kind} {}", shown(who));
+                    Finding::new(Cause::BadSeal, &file, what).at(at).expected(wanted, is)
+                });
+            };
+            let counted = Counted { counters, names, lost: self.lost };
+            if !counted.check(counts, &mut self.room, &mut at, wrong) {
+                return false;
+            }
         }
-        self.lost = self.lost.saturating_add(lost);
-        findings.sort_by_key(|finding| (finding.index, finding.offset));
-        if self.agents.bytes.saturating_add(self.types.bytes) > self.room {
-            findings.extend(self.give_up(task));
-        }
-        findings
+        true
     }
+}
 
-    /// Ends the recount, because there are more names than fit.
-    fn give_up(&mut self, task: &Task) -> Option<Finding> {
-        (self.agents, self.types) = (Counts::default(), Counts::default());
-        let what = "the numbers of agents and event types from here to the end";
-        (!std::mem::replace(&mut self.is_over, true)).then(|| task.left_out(what))
+/// Findings of one segment, no more of them than are kept of a log.
+#[derive(Default)]
+struct Found {
+    findings: Vec<Finding>,
+    left_out: u64,
+}
+
+impl Found {
+    fn push(&mut self, finding: impl FnOnce() -> Finding) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(finding());
+        } else {
+            self.left_out += 1;
+        }
     }
 }
 
@@ -150,38 +177,48 @@ pub(super) fn counters_of(names: &Names) -> Vec<Counter> {
     counters
 }
 
-/// Counters that are wrong: where, whose, wanted and found. What they count is taken over where
-/// names were lost, since no sequence number may be given twice.
-fn check_counters(
-    counters: &[Counter],
-    names: &Names,
-    counts: &mut Counts,
+/// The counters of a footer, beside the names of its segment and the entries lost so far.
+struct Counted<'a> {
+    counters: &'a [Counter],
+    names: &'a Names,
     lost: u64,
-    at: &mut u64,
-) -> Vec<(u64, String, String, String)> {
-    let mut wrong = Vec::new();
-    let mut seen = 0usize;
-    for counter in counters {
-        let (here, name) = (*at, counter.name.as_bytes());
-        *at += (size_of::<u16>() + name.len() + size_of::<u64>()) as u64;
-        seen += usize::from(names.has(name));
-        let (wanted, lost_at) = counts.get(name);
-        let slack = lost.saturating_sub(lost_at);
-        let may_be_there = names.has(name) || lost > 0;
-        let fits = counter.entries >= wanted && counter.entries - wanted <= slack;
-        if !may_be_there || !fits {
-            let wanted = if may_be_there { wanted.to_string() } else { "no counter".to_owned() };
-            wrong.push((here, shown(name), wanted, counter.entries.to_string()));
-        } else if slack > 0 {
-            counts.set(name, (counter.entries, lost));
+}
+
+impl Counted<'_> {
+    /// Calls `report` for each that is wrong: where, whose, wanted and found. What they count is
+    /// taken over where names were lost, since no sequence number may be given twice. Returns
+    /// whether there was room for it.
+    fn check(
+        &self,
+        counts: &mut Counts,
+        room: &mut usize,
+        at: &mut u64,
+        mut report: impl FnMut(u64, &[u8], &dyn Display, &dyn Display),
+    ) -> bool {
+        let mut seen = 0usize;
+        for counter in self.counters {
+            let (here, name) = (*at, counter.name.as_bytes());
+            *at += (size_of::<u16>() + name.len() + size_of::<u64>()) as u64;
+            seen += usize::from(self.names.has(name));
+            let (wanted, lost_at) = counts.get(name);
+            let slack = self.lost.saturating_sub(lost_at);
+            let may_be_there = self.names.has(name) || self.lost > 0;
+            let fits = counter.entries >= wanted && counter.entries - wanted <= slack;
+            if !may_be_there {
+                report(here, name, &"no counter", &counter.entries);
+            } else if !fits {
+                report(here, name, &wanted, &counter.entries);
+            } else if slack > 0 && !counts.set(name, (counter.entries, self.lost), room) {
+                return false;
+            }
         }
+        if seen < self.names.len() {
+            let is_counted = |name: &[u8]| {
+                self.counters.binary_search_by(|c| c.name.as_bytes().cmp(name)).is_ok()
+            };
+            let missing = self.names.iter().map(|(name, _)| name).find(|name| !is_counted(name));
+            report(*at, missing.unwrap_or_default(), &"a counter", &"none");
+        }
+        true
     }
-    if seen < names.len() {
-        let is_counted =
-            |name: &[u8]| counters.binary_search_by(|c| c.name.as_bytes().cmp(name)).is_ok();
-        let missing = names.iter().map(|(name, _)| name).find(|name| !is_counted(name));
-        let who = missing.map_or_else(String::new, shown);
-        wrong.push((*at, who, "a counter".to_owned(), "none".to_owned()));
-    }
-    wrong
 }

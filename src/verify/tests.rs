@@ -88,6 +88,22 @@ fn a_cap_that_suffices_changes_nothing() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
 }
 
+/// Whoever listens to the progress may panic, on any thread and at any moment.
+#[test]
+fn a_panic_on_one_thread_ends_the_audit_and_leaves_none_waiting() {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let files = log();
+    for after in 0..12 {
+        let calls = AtomicUsize::new(0);
+        let options = VerifyOptions::new().threads(3).progress(move |_, _| {
+            assert!(calls.fetch_add(1, Ordering::SeqCst) != after, "as planned");
+        });
+        let audited = catch_unwind(AssertUnwindSafe(|| verify_storage(&files, &options)));
+        assert!(audited.is_err(), "{after}");
+    }
+}
+
 #[test]
 fn side_files_that_do_not_fit_beside_others_are_checked_in_another_pass() {
     let files = log();
@@ -204,6 +220,58 @@ fn more_names_than_fit_end_the_recount_and_nothing_else() {
         assert_eq!((report.verdict, report.exit_code()), (Verdict::Unverifiable, 4));
         check_honest(&report);
     }
+}
+
+/// Names are counted one by one, and no more of them are kept than fit, however many one segment has.
+#[test]
+fn a_segment_with_more_names_than_fit_is_not_counted_to_its_end() {
+    let files = log();
+    let survey = survey::Survey::of(&files, TreeSize::default(), &rooms(1)).unwrap();
+    let (anchors, meter) = (Anchors::new(Vec::new()), Meter::new(0, None));
+    let audit = Audit {
+        storage: &files,
+        anchors: &anchors,
+        is_live: false,
+        meter: &meter,
+        rooms: rooms(1),
+    };
+    let task = &survey.tasks[0];
+    let outcome = segment::check(&audit, task, None);
+    let mut counted = Vec::new();
+    for room in (0..400).map(|n| n * 64) {
+        let mut recount = recount::Recount::new(room);
+        let findings = recount.take(task, &outcome);
+        let is_over = findings.iter().any(|finding| finding.cause == Cause::MemoryLimit);
+        assert_eq!(findings.len(), usize::from(is_over), "{findings:#?}");
+        assert!(recount.room() <= room);
+        counted.push(is_over);
+    }
+    assert!(counted[0] && !counted[399] && counted.is_sorted_by(|a, b| a >= b));
+}
+
+#[test]
+fn a_segment_that_lost_its_footer_before_another_look_is_named() {
+    let files = log();
+    let survey = survey::Survey::of(&files, TreeSize::default(), &rooms(1)).unwrap();
+    let (anchors, meter) = (Anchors::new(Vec::new()), Meter::new(0, None));
+    let audit = Audit {
+        storage: &files,
+        anchors: &anchors,
+        is_live: false,
+        meter: &meter,
+        rooms: rooms(1),
+    };
+    let task = &survey.tasks[0];
+    let outcome = segment::check(&audit, task, None);
+    let (mut kept, mut lost) =
+        (Joined::new(None, None, rooms(1)), Joined::new(None, None, rooms(1)));
+    kept.take_again(task, segment::check(&audit, task, None));
+    assert!(kept.findings.is_empty(), "{:#?}", kept.findings);
+    let file = files.open(&task.name(), Access::Write).unwrap();
+    file.set_len(outcome.data_end).unwrap();
+    lost.take_again(task, segment::check(&audit, task, None));
+    let causes: Vec<Cause> = lost.findings.iter().map(|finding| finding.cause).collect();
+    assert_eq!(causes, [Cause::Unreadable], "{:#?}", lost.findings);
 }
 
 #[test]

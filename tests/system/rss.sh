@@ -3,7 +3,7 @@
 #
 # A log of ENTRIES entries with 900 bytes of data each, by AGENTS agents, is verified under a bound of
 # 128 MiB, first without a cap and then told to keep to 96 MiB: nothing may be left out. The long form,
-# ENTRIES=1100000 AGENTS=10000, makes 1 GiB. Then come logs that are made to need more than the cap:
+# ENTRIES=1100000 AGENTS=10000, makes 1 GiB. It is also verified where no thread can be started. Then come logs that are made to need more than the cap:
 # more names than fit, a footer that claims many, many segments. Each stays under it, and is called
 # neither intact nor tampered with.
 set -euo pipefail
@@ -56,6 +56,19 @@ peak "$bound_kib" 0 "$wmark" verify "$log"
 say "ok: $mib MiB, $entries entries, $agents agents: verified within $((peak_kib >> 10)) MiB (${SECONDS}s)"
 peak "$cap_kib" 0 "$wmark" verify --memory "${cap_mib}MiB" "$log"
 say "ok: the same with a cap of $cap_mib MiB: everything checked within $((peak_kib >> 10)) MiB (${SECONDS}s)"
+
+# A process that is given no second thread does the work on the one it has. Limits of processes do not
+# bind root, so somebody else runs it.
+if [[ $(id -u) -eq 0 ]] && command -v setpriv >/dev/null; then
+    chmod 711 "$scratch"
+    cp "$wmark" "$scratch/wmark"
+    chown -R 65534 "$log"
+    exits 0 setpriv --reuid 65534 --clear-groups prlimit --nproc=1 timeout 60 \
+        "$scratch/wmark" verify --threads 4 "$log"
+    say "ok: the same where no second thread is to be had (${SECONDS}s)"
+else
+    say "SKIPPED: no second thread: only root can become somebody else to try it"
+fi
 rm -rf "$log"
 
 # As many agents as entries: their numbers cannot all be recounted.

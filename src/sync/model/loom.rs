@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 /// Threads of the model. Scopes are not among them; what uses them is in no model.
 pub(crate) mod thread {
     pub(crate) use loom::thread::{JoinHandle, yield_now};
-    pub(crate) use std::thread::{available_parallelism, scope};
+    pub(crate) use std::thread::{Scope, available_parallelism, scope};
 
     /// Words of a thread's stack: the checker's own 32 KiB are too few to write a group with.
     const STACK_WORDS: usize = 64 << 10;
@@ -34,6 +34,14 @@ pub(crate) mod thread {
         ) -> std::io::Result<JoinHandle<T>> {
             self.0.spawn(body)
         }
+    }
+
+    /// As the real one, outside of models.
+    pub(crate) fn spawn_in<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        body: impl FnOnce() + Send + 'scope,
+    ) -> std::io::Result<()> {
+        std::thread::Builder::new().spawn_scoped(scope, body).map(drop)
     }
 
     pub(crate) fn spawn<T: Send + 'static>(

@@ -5,8 +5,17 @@ pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 /// Threads of the model.
 pub(crate) mod thread {
-    pub(crate) use shuttle::thread::{Builder, JoinHandle, scope, yield_now};
+    pub(crate) use shuttle::thread::{Builder, JoinHandle, Scope, scope, yield_now};
     pub(crate) use std::thread::available_parallelism;
+
+    /// Starts a thread in a scope; a model refuses none.
+    pub(crate) fn spawn_in<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        body: impl FnOnce() + Send + 'scope,
+    ) -> std::io::Result<()> {
+        drop(scope.spawn(body));
+        Ok(())
+    }
 }
 
 /// Whether a wait with a deadline ends by itself: as the dice fall.

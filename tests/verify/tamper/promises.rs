@@ -216,7 +216,8 @@ pub(super) const CLASSES: &[Class] = &[
         |case| {
             let mut notes = case.notes();
             let last = notes.len() - 1;
-            let at = notes[last].rfind('=').unwrap() - 1 - case.numbers.below(60);
+            // Not the last character: two of its bits are padding, and one that sets them is no base64.
+            let at = notes[last].rfind('=').unwrap() - 2 - case.numbers.below(60);
             let old = notes[last].as_bytes()[at];
             let new = if old == b'A' { "B" } else { "A" };
             notes[last].replace_range(at..=at, new);
