@@ -108,6 +108,8 @@ pub const ZONE_ENTRIES: usize = 1024;
 pub const POSTING_BLOCK: usize = 128;
 /// Terms in one front-coded block of a dictionary.
 pub const TERM_BLOCK: usize = 16;
+/// Memory that the totals of one key may take, once somebody counted by it: some 40,000 agents.
+pub const TOTALS_BYTES_MAX: usize = 4 << 20;
 
 /// Longest period of a report, in days: ten years, one row for each.
 pub const REPORT_DAYS_MAX: i64 = 3_660;

@@ -10,7 +10,7 @@
 //! costs the rare query a scan of the tail's terms and saves every append an ordered map.
 //! [`MemIndex::encode`] writes the same bytes for the same entries, however they came in.
 
-use super::table::{Table, hash_bytes, random_seed};
+use super::table::{Table, TermTable};
 use super::{PartIndex, Postings, upper_half};
 use crate::format::Flaw;
 use crate::format::frame::{FLAG_SYSTEM, Frame};
@@ -21,66 +21,6 @@ use crate::format::terms::{self, Key};
 use crate::hash;
 use crate::limits::ZONE_ENTRIES;
 use crate::sync::Mutex;
-
-#[derive(Clone, Debug)]
-struct Term {
-    start: usize,
-    len: usize,
-    locals: Locals,
-}
-
-/// The terms of one key.
-#[derive(Clone, Debug)]
-struct Terms {
-    table: Table,
-    bytes: Vec<u8>,
-    terms: Vec<Term>,
-    seed: u64,
-}
-
-impl Terms {
-    fn new() -> Self {
-        let seed = random_seed();
-        Self { table: Table::new(), bytes: Vec::new(), terms: Vec::new(), seed }
-    }
-
-    fn bytes_of(&self, term: &Term) -> &[u8] {
-        self.bytes.get(term.start..term.start + term.len).unwrap_or_default()
-    }
-
-    fn number(&self, tag: u32, wanted: &[u8]) -> Option<u32> {
-        self.table.find(tag, |number| {
-            self.terms.get(number as usize).is_some_and(|term| self.bytes_of(term) == wanted)
-        })
-    }
-
-    fn push(&mut self, term: &[u8], local: u32) {
-        let tag = hash_bytes(self.seed, term);
-        let known = self.number(tag, term);
-        if let Some(known) = known.and_then(|number| self.terms.get_mut(number as usize)) {
-            known.locals.push(local);
-            return;
-        }
-        let number = u32::try_from(self.terms.len()).unwrap_or(u32::MAX);
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(term);
-        let locals = Locals::one(local);
-        self.terms.push(Term { start, len: term.len(), locals });
-        self.table.insert(tag, number);
-    }
-
-    fn find(&self, term: &[u8]) -> &[u32] {
-        let number = self.number(hash_bytes(self.seed, term), term);
-        let term = number.and_then(|number| self.terms.get(number as usize));
-        term.map_or(&[], |term| term.locals.as_slice())
-    }
-
-    fn sorted(&self) -> Vec<&Term> {
-        let mut terms: Vec<&Term> = self.terms.iter().collect();
-        terms.sort_unstable_by_key(|term| self.bytes_of(term));
-        terms
-    }
-}
 
 /// The ids as a table: made up to where they are when somebody asks for one, since most segments
 /// are sealed before anybody does.
@@ -101,7 +41,7 @@ pub(crate) struct MemIndex {
     /// Upper half of the id key and local id; entries without a body are not in it.
     ids: Vec<(u32, u32)>,
     id_table: Mutex<IdTable>,
-    terms: [Terms; Key::COUNT],
+    terms: [TermTable<Locals>; Key::COUNT],
 }
 
 impl Default for MemIndex {
@@ -121,7 +61,7 @@ impl MemIndex {
             erased: Vec::new(),
             ids: Vec::new(),
             id_table: Mutex::new(IdTable { table: Table::new(), taken: 0 }),
-            terms: std::array::from_fn(|_| Terms::new()),
+            terms: std::array::from_fn(|_| TermTable::default()),
         }
     }
 
@@ -153,7 +93,7 @@ impl MemIndex {
             Some(meta) => {
                 let facts = terms::scan(meta, |key, term| {
                     if let Some(terms) = self.terms.get_mut(key.slot()) {
-                        terms.push(term, local);
+                        terms.put(term, || Locals::one(local), |locals| locals.push(local));
                     }
                 });
                 event = facts.time.map(|time| time.instant());
@@ -184,8 +124,8 @@ impl MemIndex {
         ids.sort_unstable();
         builder.ids(ids.iter().copied());
         for (key, terms) in Key::ALL.into_iter().zip(&self.terms) {
-            for term in terms.sorted() {
-                builder.term(key, terms.bytes_of(term), term.locals.as_slice());
+            for (term, locals) in terms.sorted() {
+                builder.term(key, term, locals.as_slice());
             }
         }
         builder.finish(subject)
@@ -202,7 +142,8 @@ impl PartIndex for MemIndex {
     }
 
     fn postings(&self, key: Key, term: &[u8]) -> Result<Postings<'_>, Flaw> {
-        Ok(Postings::Slice(self.terms.get(key.slot()).map_or(&[], |terms| terms.find(term))))
+        let locals = self.terms.get(key.slot()).and_then(|terms| terms.get(term));
+        Ok(Postings::Slice(locals.map_or(&[], Locals::as_slice)))
     }
 
     fn for_each_term<'a>(
@@ -212,11 +153,8 @@ impl PartIndex for MemIndex {
         f: &mut dyn FnMut(&[u8], Postings<'a>),
     ) -> Result<(), Flaw> {
         let Some(terms) = self.terms.get(key.slot()) else { return Ok(()) };
-        for term in &terms.terms {
-            let bytes = terms.bytes_of(term);
-            if bytes.starts_with(prefix) {
-                f(bytes, Postings::Slice(term.locals.as_slice()));
-            }
+        for (term, locals) in terms.iter().filter(|(term, _)| term.starts_with(prefix)) {
+            f(term, Postings::Slice(locals.as_slice()));
         }
         Ok(())
     }

@@ -18,11 +18,13 @@
 mod memory;
 mod sealed;
 mod table;
+mod totals;
 mod walker;
 
 pub(crate) use memory::MemIndex;
 pub(crate) use sealed::SealedIndex;
-pub(crate) use table::{hash_bytes, random_seed};
+pub(crate) use table::{TermTable, hash_bytes, random_seed};
+pub(crate) use totals::{Adding, Total, Totals, for_each_total};
 pub(crate) use walker::{Postings, Walker};
 
 use crate::format::Flaw;

@@ -1,4 +1,4 @@
-//! Hash tables of numbers: 8 bytes a slot, no allocation per entry.
+//! Hash tables of numbers: 8 bytes a slot, no allocation per entry. And terms found by them.
 //!
 //! ```text
 //! slot | tag u32: upper half of a hash | value u32 + 1; 0: free |      linear probing, 5/8 full
@@ -29,7 +29,13 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new() -> Self {
-        Self { slots: vec![(0, 0); SLOTS_MIN], used: 0, seed: random_seed() | 1 }
+        Self::with_capacity(0)
+    }
+
+    /// A table that takes so many numbers before it grows.
+    fn with_capacity(numbers: usize) -> Self {
+        let slots = (numbers.saturating_mul(8) / 5 + 1).next_power_of_two().max(SLOTS_MIN);
+        Self { slots: vec![(0, 0); slots], used: 0, seed: random_seed() | 1 }
     }
 
     fn start(&self, tag: u32) -> usize {
@@ -80,6 +86,114 @@ impl Table {
             }
             at = (at + 1) & mask;
         }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Slot<V> {
+    start: usize,
+    len: usize,
+    value: V,
+}
+
+/// Byte strings, numbered in the order they came, each with a value.
+#[derive(Clone, Debug)]
+pub(crate) struct TermTable<V> {
+    table: Table,
+    bytes: Vec<u8>,
+    terms: Vec<Slot<V>>,
+    seed: u64,
+}
+
+impl<V> Default for TermTable<V> {
+    fn default() -> Self {
+        Self::with_capacity(0, 0)
+    }
+}
+
+impl<V> TermTable<V> {
+    /// A table that takes so many terms, of so many bytes together, before it grows.
+    pub(crate) fn with_capacity(terms: usize, bytes: usize) -> Self {
+        let (table, seed) = (Table::with_capacity(terms), random_seed());
+        let (bytes, terms) = (Vec::with_capacity(bytes), Vec::with_capacity(terms));
+        Self { table, bytes, terms, seed }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.terms.len()
+    }
+
+    /// Bytes of the terms themselves.
+    pub(crate) fn bytes_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Bytes of memory in use.
+    pub(crate) fn memory(&self) -> usize {
+        self.table.slots.len() * size_of::<(u32, u32)>()
+            + self.bytes.len()
+            + self.terms.len() * size_of::<Slot<V>>()
+    }
+
+    #[inline]
+    fn bytes_of(&self, term: &Slot<V>) -> &[u8] {
+        self.bytes.get(term.start..term.start + term.len).unwrap_or_default()
+    }
+
+    #[inline]
+    fn number(&self, tag: u32, wanted: &[u8]) -> Option<u32> {
+        self.table.find(tag, |number| {
+            self.terms.get(number as usize).is_some_and(|term| self.bytes_of(term) == wanted)
+        })
+    }
+
+    /// The number of a term.
+    #[inline]
+    pub(crate) fn find(&self, term: &[u8]) -> Option<usize> {
+        self.number(hash_bytes(self.seed, term), term).map(|number| number as usize)
+    }
+
+    /// The value of a term.
+    pub(crate) fn get(&self, term: &[u8]) -> Option<&V> {
+        self.terms.get(self.find(term)?).map(|slot| &slot.value)
+    }
+
+    /// The term with this number, and its value.
+    pub(crate) fn at(&self, number: usize) -> Option<(&[u8], &V)> {
+        self.terms.get(number).map(|slot| (self.bytes_of(slot), &slot.value))
+    }
+
+    /// All terms by number, with their values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &V)> {
+        self.terms.iter().map(|slot| (self.bytes_of(slot), &slot.value))
+    }
+
+    /// All terms with their values, by ascending bytes.
+    pub(crate) fn sorted(&self) -> Vec<(&[u8], &V)> {
+        let mut terms: Vec<(&[u8], &V)> = self.iter().collect();
+        terms.sort_unstable_by_key(|(term, _)| *term);
+        terms
+    }
+
+    /// Changes the value of a term, or gives it its first one.
+    #[inline]
+    pub(crate) fn put(
+        &mut self,
+        term: &[u8],
+        first: impl FnOnce() -> V,
+        change: impl FnOnce(&mut V),
+    ) {
+        let tag = hash_bytes(self.seed, term);
+        let known = self.number(tag, term);
+        if let Some(known) = known.and_then(|number| self.terms.get_mut(number as usize)) {
+            change(&mut known.value);
+            return;
+        }
+        let number = u32::try_from(self.terms.len()).unwrap_or(u32::MAX);
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(term);
+        self.terms.push(Slot { start, len: term.len(), value: first() });
+        self.table.insert(tag, number);
     }
 }
 

@@ -22,6 +22,7 @@ mod on_view;
 mod parts;
 mod plan;
 mod run;
+mod sums;
 mod tally;
 
 pub use cursor::Cursor;

@@ -8,8 +8,11 @@ use crate::format::frame::Frame;
 use crate::format::meta;
 use crate::format::stored::StoredEntry;
 use crate::format::terms::Key;
+use crate::sync::Arc;
 use crate::types::EventTime;
 use crate::view::View;
+use crate::view::list::Kept;
+use crate::view::part::Part;
 use std::ops::{ControlFlow, Range};
 
 impl View {
@@ -89,5 +92,21 @@ impl Parts for View {
             let visible = self.visible(part);
             f(PartView { first_index, visible, index, read: &read, read_time: &read_time })
         })
+    }
+
+    fn sealed(&self) -> usize {
+        let is_whole = |part: &&Arc<Part>| match &***part {
+            Part::Sealed(sealed) => sealed.count == u64::from(self.visible(part)),
+            Part::Growing(_) => false,
+        };
+        self.parts().iter().take_while(is_whole).count()
+    }
+
+    fn kept(&self, key: Key) -> Kept {
+        self.list().kept(key)
+    }
+
+    fn keep(&self, key: Key, kept: Kept) {
+        self.list().keep(key, kept);
     }
 }

@@ -2,9 +2,11 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::stored::StoredEntry;
+use crate::format::terms::Key;
 use crate::format::{Flaw, index_name};
 use crate::index::PartIndex;
 use crate::types::EventTime;
+use crate::view::list::Kept;
 use std::ops::Range;
 
 /// One part, lent to a query.
@@ -59,4 +61,13 @@ pub(super) trait Parts {
     /// # Errors
     /// Whatever `f` answers, or why the part cannot be read.
     fn with_part(&self, part: usize, f: &mut dyn FnMut(PartView<'_>) -> Result<()>) -> Result<()>;
+
+    /// How many of the first parts are sealed, and visible from their first entry to their last.
+    fn sealed(&self) -> usize;
+
+    /// What is known of the totals of a key over the first parts.
+    fn kept(&self, key: Key) -> Kept;
+
+    /// Takes note of the totals of a key.
+    fn keep(&self, key: Key, kept: Kept);
 }

@@ -5,6 +5,7 @@
 //! more lists          leapfrog, as for results
 //! time                zones: none -> 0 | all -> as above | some -> read those times
 //! per value           a bit per match, then each term's list against the bits
+//! per value, of all   totals of the sealed parts, and each term's length in the others
 //! ```
 //!
 //! Limit, order and cursor play no part in a count; ranges do.
@@ -13,12 +14,15 @@ use super::matcher::{Bits, Matcher, Timing, zone_range};
 use super::parts::{PartView, Parts};
 use super::plan::Plan;
 use super::run::{parts_in, walk, with_matcher};
+use super::sums::Sums;
 use super::{Order, Query};
 use crate::error::Result;
 use crate::format::Flaw;
 use crate::format::terms::Key;
+use crate::index::{Adding, Total, Totals, for_each_total};
+use crate::sync::Arc;
 use crate::types::EventTime;
-use std::collections::BTreeMap;
+use crate::view::list::Kept;
 use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
@@ -81,43 +85,79 @@ pub(super) fn count_by(
     let start = Instant::now();
     let query = query.whole();
     let (span, mut plan) = (query.from..query.to, Plan::default());
-    let mut counts: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
     if query.verified {
+        let mut sums = Sums::default();
         let (walked, _) = walk(parts, &query, &mut |entry| {
             if let Some(text) = entry.text(key.field()) {
-                *counts.entry(text.as_bytes().to_vec()).or_default() += 1;
+                sums.add(text.as_bytes(), 1);
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        return Ok((by_frequency(counts), walked));
+        return Ok((sums.by_frequency(), walked));
     }
-    for part in parts_in(parts, &query, &span) {
+    let (mut sums, counted) = begin(parts, &query, key, &mut plan)?;
+    for part in parts_in(parts, &query, &span).into_iter().filter(|part| *part >= counted) {
         parts.with_part(part, &mut |view| {
             with_matcher(&view, &query, &span, &mut plan, &mut |matcher, plan| {
                 let range = view.locals(&span);
                 if query.is_bare() {
-                    let without = (!query.wants_system()).then_some(());
-                    return tally_terms(&view, key, &range, without, &mut counts);
+                    return tally_terms(&view, key, &range, query.wants_system(), &mut sums);
                 }
                 let mut bits = Some(Bits::new(view.visible));
                 tally(&view, &query, matcher, range, plan, &mut bits)?;
                 let bits = bits.unwrap_or_else(|| Bits::new(0));
-                tally_bits(&view, key, &bits, &mut counts)
+                tally_bits(&view, key, &bits, &mut sums)
             })
         })?;
     }
-    plan.matches = counts.values().sum();
+    let counts = sums.by_frequency();
+    plan.matches = counts.iter().map(|(_, count)| count).sum();
     plan.elapsed = start.elapsed();
-    Ok((by_frequency(counts), plan))
+    Ok((counts, plan))
 }
 
-/// Most frequent first, then by value.
-fn by_frequency(counts: BTreeMap<Vec<u8>, u64>) -> Vec<(String, u64)> {
-    let text = |term: Vec<u8>| String::from_utf8_lossy(&term).into_owned();
-    let mut counts: Vec<(String, u64)> =
-        counts.into_iter().map(|(term, count)| (text(term), count)).collect();
-    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    counts
+/// Where a count begins: with the totals of the sealed parts, and how many these are, when all of
+/// their entries are counted; otherwise with nothing.
+fn begin(parts: &dyn Parts, query: &Query, key: Key, plan: &mut Plan) -> Result<(Sums, usize)> {
+    let sealed = parts.sealed();
+    let end = sealed.checked_sub(1).map_or(0, |last| parts.range(last).end);
+    if !query.is_bare() || query.from > 0 || query.to < end {
+        return Ok((Sums::default(), 0));
+    }
+    let Some(totals) = totals(parts, key, sealed)? else { return Ok((Sums::default(), 0)) };
+    for range in (0..sealed).map(|part| parts.range(part)) {
+        plan.drive("totals", range.end - range.start);
+    }
+    Ok((Sums::of(totals, query.wants_system()), sealed))
+}
+
+/// The totals of the sealed parts: those that are kept, and those of parts that have been sealed
+/// since. `None` when there are more terms than are kept.
+fn totals(parts: &dyn Parts, key: Key, sealed: usize) -> Result<Option<Arc<Totals>>> {
+    let (counted, known) = match parts.kept(key) {
+        Kept::TooMany => return Ok(None),
+        Kept::Of(counted, totals) if counted <= sealed => (counted, totals),
+        Kept::Of(..) | Kept::Nothing => (0, Arc::default()),
+    };
+    if counted == sealed {
+        return Ok(Some(known));
+    }
+    let mut adding = Adding::from(&known, key);
+    for part in counted..sealed {
+        let mut fits = true;
+        parts.with_part(part, &mut |view| {
+            view.check_len()?;
+            fits = adding.part(view.index).map_err(|flaw| view.damaged(flaw))?;
+            Ok(())
+        })?;
+        if !fits {
+            parts.keep(key, Kept::TooMany);
+            return Ok(None);
+        }
+    }
+    let totals = Arc::new(adding.finish());
+    parts.keep(key, Kept::Of(sealed, Arc::clone(&totals)));
+    Ok(Some(totals))
 }
 
 /// Counts the matches in `range`, zone by zone where time is asked for. With `bits` each match is
@@ -168,47 +208,20 @@ fn tally(
     Ok(total)
 }
 
-/// Adds up posting lengths, or ranks where the range cuts a part, less the engine's own entries.
+/// Adds up posting lengths, or ranks where the range cuts a part.
 fn tally_terms(
     view: &PartView<'_>,
     key: Key,
     range: &Range<u32>,
-    without_system: Option<()>,
-    counts: &mut BTreeMap<Vec<u8>, u64>,
+    wants_system: bool,
+    sums: &mut Sums,
 ) -> Result<()> {
-    let damaged = |flaw: Flaw| view.damaged(flaw);
-    let mut system = Vec::new();
-    if without_system.is_some() {
-        let list = view.index.system().map_err(damaged)?;
-        list.for_each(range.end, |local| system.push(local)).map_err(damaged)?;
-        system.retain(|local| range.contains(local));
-    }
-    let is_whole = range.start == 0 && range.end == view.index.len();
-    let mut damage = None;
-    let walked = view.index.for_each_term(key, b"", &mut |term, list| {
-        let mut count = list.len();
-        if !is_whole || !system.is_empty() {
-            let mut walker = list.walk();
-            if !is_whole {
-                count = walker.rank(range.end).saturating_sub(walker.rank(range.start));
-            }
-            let own = system.iter().filter(|local| walker.contains(**local)).count();
-            count = count.saturating_sub(u32::try_from(own).unwrap_or(u32::MAX));
-            damage = damage.take().or_else(|| walker.flaw().cloned());
-        }
-        add(counts, term, count.into());
-    });
-    walked.map_err(damaged)?;
-    damage.map_or(Ok(()), |flaw| Err(damaged(flaw)))
+    let add = &mut |term: &[u8], total: Total| sums.add(term, total.of(wants_system));
+    for_each_total(view.index, key, range, add).map_err(|flaw| view.damaged(flaw))
 }
 
 /// Holds each term's list against the matches.
-fn tally_bits(
-    view: &PartView<'_>,
-    key: Key,
-    bits: &Bits,
-    counts: &mut BTreeMap<Vec<u8>, u64>,
-) -> Result<()> {
+fn tally_bits(view: &PartView<'_>, key: Key, bits: &Bits, sums: &mut Sums) -> Result<()> {
     let damaged = |flaw: Flaw| view.damaged(flaw);
     let mut damage = None;
     let walked = view.index.for_each_term(key, b"", &mut |term, list| {
@@ -217,20 +230,8 @@ fn tally_bits(
         if let Err(flaw) = walked {
             damage.get_or_insert(flaw);
         }
-        add(counts, term, count);
+        sums.add(term, count);
     });
     walked.map_err(damaged)?;
     damage.map_or(Ok(()), |flaw| Err(damaged(flaw)))
-}
-
-fn add(counts: &mut BTreeMap<Vec<u8>, u64>, term: &[u8], count: u64) {
-    if count == 0 {
-        return;
-    }
-    match counts.get_mut(term) {
-        Some(sum) => *sum += count,
-        None => {
-            counts.insert(term.to_vec(), count);
-        }
-    }
 }

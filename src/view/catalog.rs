@@ -2,6 +2,7 @@
 
 use super::View;
 use super::growing::Growing;
+use super::list::PartList;
 use super::part::Part;
 use crate::error::Result;
 use crate::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
@@ -20,9 +21,8 @@ pub(crate) struct Published {
 
 #[derive(Debug)]
 struct State {
-    parts: Arc<Vec<Arc<Part>>>,
+    list: Arc<PartList>,
     published: Published,
-    unvouched: u64,
 }
 
 /// What every view of an open log is taken from. The lock is held for a few stores only, never
@@ -34,7 +34,8 @@ pub(crate) struct Catalog {
 
 impl Catalog {
     pub(crate) fn new(parts: Vec<Arc<Part>>, published: Published) -> Self {
-        Self { state: RwLock::new(State { parts: Arc::new(parts), published, unvouched: 0 }) }
+        let list = Arc::new(PartList::new(parts));
+        Self { state: RwLock::new(State { list, published }) }
     }
 
     /// Moves the watermark; what was published stays published.
@@ -42,11 +43,6 @@ impl Catalog {
         let mut state = self.state.write();
         assert!(state.published.size <= published.size, "published entries never disappear");
         state.published = published;
-    }
-
-    /// Says how many of the last entries nothing vouches for.
-    pub(crate) fn set_unvouched(&self, unvouched: u64) {
-        self.state.write().unvouched = unvouched;
     }
 
     /// Begins a new part; the one before ends at `old_end`.
@@ -58,12 +54,12 @@ impl Catalog {
     ) -> Result<()> {
         let part = Arc::new(Part::growing(Growing::new(header.clone(), file)?));
         let mut state = self.state.write();
-        if let Some(last) = state.parts.last() {
+        if let Some(last) = state.list.parts().last() {
             last.finish_growing(old_end);
         }
-        let mut parts = state.parts.to_vec();
+        let mut parts = state.list.parts().to_vec();
         parts.push(part);
-        state.parts = Arc::new(parts);
+        state.list = Arc::new(state.list.next(parts));
         state.published.end_offset = SEGMENT_HEADER_LEN as u64;
         Ok(())
     }
@@ -72,26 +68,32 @@ impl Catalog {
     pub(crate) fn replace(&self, part: Part) {
         let mut state = self.state.write();
         let first_index = part.first_index();
-        let mut parts = state.parts.to_vec();
+        let mut parts = state.list.parts().to_vec();
         if let Some(slot) = parts.iter_mut().find(|old| old.first_index() == first_index) {
             *slot = Arc::new(part);
         }
-        state.parts = Arc::new(parts);
+        state.list = Arc::new(state.list.next(parts));
     }
 
     /// The part that begins at this index.
     pub(crate) fn part(&self, first_index: u64) -> Option<Arc<Part>> {
-        self.state.read().parts.iter().find(|part| part.first_index() == first_index).cloned()
+        self.state
+            .read()
+            .list
+            .parts()
+            .iter()
+            .find(|part| part.first_index() == first_index)
+            .cloned()
     }
 
     /// The last part.
     pub(crate) fn last_part(&self) -> Option<Arc<Part>> {
-        self.state.read().parts.last().cloned()
+        self.state.read().list.parts().last().cloned()
     }
 
     /// The log as it is published now.
     pub(crate) fn view(&self) -> View {
         let state = self.state.read();
-        View::new(Arc::clone(&state.parts), state.published, state.unvouched)
+        View::new(Arc::clone(&state.list), state.published, 0)
     }
 }

@@ -13,6 +13,7 @@
 
 mod catalog;
 pub(crate) mod growing;
+pub(crate) mod list;
 pub(crate) mod part;
 mod reader;
 pub(crate) mod sealed;
@@ -29,6 +30,7 @@ use crate::merkle::{
 };
 use crate::sync::Arc;
 use crate::types::{EntryIndex, Hash, TreeSize};
+use list::PartList;
 use part::Part;
 
 /// A tree's size and root: what a log commits to at one moment.
@@ -59,14 +61,14 @@ pub struct SegmentInfo {
 /// The log at one tree size: cheap to clone, never changes, never blocks the writer.
 #[derive(Clone, Debug)]
 pub struct View {
-    parts: Arc<Vec<Arc<Part>>>,
+    list: Arc<PartList>,
     published: Published,
     unvouched: u64,
 }
 
 impl View {
-    pub(crate) fn new(parts: Arc<Vec<Arc<Part>>>, published: Published, unvouched: u64) -> Self {
-        Self { parts, published, unvouched }
+    pub(crate) fn new(list: Arc<PartList>, published: Published, unvouched: u64) -> Self {
+        Self { list, published, unvouched }
     }
 
     /// Size and root.
@@ -94,8 +96,12 @@ impl View {
         self.unvouched
     }
 
+    pub(crate) fn list(&self) -> &PartList {
+        &self.list
+    }
+
     pub(crate) fn parts(&self) -> &[Arc<Part>] {
-        &self.parts
+        self.list.parts()
     }
 
     /// How many of a part's entries this view shows.
@@ -109,18 +115,18 @@ impl View {
 
     fn next_first_index(&self, part: &Part) -> Option<u64> {
         let position = self.position_of(part.first_index())?;
-        self.parts.get(position + 1).map(|next| next.first_index())
+        self.parts().get(position + 1).map(|next| next.first_index())
     }
 
     /// Where the visible groups of a part end in its file.
     pub(crate) fn end_offset(&self, part: &Part) -> u64 {
         let is_last =
-            self.parts.last().is_some_and(|last| last.first_index() == part.first_index());
+            self.parts().last().is_some_and(|last| last.first_index() == part.first_index());
         if is_last { self.published.end_offset } else { part.final_end().unwrap_or(0) }
     }
 
     fn position_of(&self, index: u64) -> Option<usize> {
-        self.parts.partition_point(|part| part.first_index() <= index).checked_sub(1)
+        self.parts().partition_point(|part| part.first_index() <= index).checked_sub(1)
     }
 
     fn locate(&self, index: u64) -> Result<(&Part, u32)> {
@@ -129,7 +135,7 @@ impl View {
                 .at_index(index)
                 .expected(format_args!("below {}", self.published.size), index));
         }
-        let part = self.position_of(index).and_then(|at| self.parts.get(at));
+        let part = self.position_of(index).and_then(|at| self.parts().get(at));
         let part = part.ok_or_else(|| Error::new(ErrorKind::OutOfRange, "no such segment"))?;
         let local = u32::try_from(index - part.first_index()).unwrap_or(u32::MAX);
         Ok((part, local))
@@ -154,7 +160,7 @@ impl View {
         if entry.verify_hash() {
             return Ok(entry);
         }
-        let part = self.position_of(entry.index().get()).and_then(|at| self.parts.get(at));
+        let part = self.position_of(entry.index().get()).and_then(|at| self.parts().get(at));
         Err(Error::new(ErrorKind::Corrupt, "the entry does not hash to its entry hash")
             .at_file(part.map(|part| part.name()).unwrap_or_default())
             .at_index(entry.index())
@@ -221,13 +227,13 @@ impl View {
             bytes: self.end_offset(part),
             is_sealed: part.is_sealed(),
         };
-        self.parts.iter().map(info).collect()
+        self.parts().iter().map(info).collect()
     }
 
     /// Calls `each` with index and id key of the last million entries, oldest first.
     pub(crate) fn recent_id_keys(&self, mut each: impl FnMut(u64, u64)) -> Result<()> {
         let from = self.published.size.get().saturating_sub(RECENT_IDS as u64);
-        for part in self.parts.iter() {
+        for part in self.parts().iter() {
             let visible = self.visible(part);
             if part.first_index() + u64::from(visible) > from {
                 let first_index = part.first_index();

@@ -5,9 +5,10 @@
 //! every valid group and says how many entries nothing vouches for.
 
 use super::growing::Growing;
+use super::list::PartList;
 use super::part::Part;
 use super::sealed::Sealed;
-use super::{Catalog, Published, View};
+use super::{Published, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::group::{GROUP_HEADER_LEN, GroupHeader};
 use crate::format::identity::{IDENTITY_LEN_MAX, Identity};
@@ -47,7 +48,7 @@ struct Following {
 
 #[derive(Debug, Default)]
 struct State {
-    parts: Vec<Arc<Part>>,
+    list: Arc<PartList>,
     following: Option<Following>,
     notes: Vec<String>,
 }
@@ -145,9 +146,7 @@ impl Reader {
             ),
         };
         let (published, unvouched) = published;
-        let catalog = Catalog::new(state.parts.clone(), published);
-        catalog.set_unvouched(unvouched);
-        Ok(catalog.view())
+        Ok(View::new(Arc::clone(&state.list), published, unvouched))
     }
 
     fn refresh_parts(&self, state: &mut State) -> Result<()> {
@@ -166,7 +165,7 @@ impl Reader {
         let mut parts = Vec::with_capacity(segments.len());
         for (position, found) in segments.iter().enumerate() {
             let first_index = found.header.first_index;
-            let known = state.parts.iter().find(|part| part.first_index() == first_index);
+            let known = state.list.parts().iter().find(|part| part.first_index() == first_index);
             let is_sealed = found.footer.is_some();
             let part = match known.filter(|part| part.is_sealed() == is_sealed) {
                 Some(part) => Arc::clone(part),
@@ -191,7 +190,7 @@ impl Reader {
         if followed != now {
             state.following = segments.last().map(|last| self.follow(last)).transpose()?;
         }
-        state.parts = parts;
+        state.list = Arc::new(state.list.next(parts));
         Ok(())
     }
 
