@@ -102,6 +102,10 @@ pub const VERIFY_MEMORY_MIN: usize = 96 << 20;
 
 /// Results of a query when no limit is given.
 pub const QUERY_LIMIT_DEFAULT: usize = 100;
+/// Most entries that a query reads at once, so that they are hashed side by side.
+pub const QUERY_BATCH_ENTRIES: usize = 64;
+/// Stored bytes after which it reads no further entry at once; the first always fits.
+pub const QUERY_BATCH_BYTES: usize = 1 << 20;
 /// Entries covered by one zone (minimum and maximum time) in an index.
 pub const ZONE_ENTRIES: usize = 1024;
 /// Postings in one block of a posting list.

@@ -180,7 +180,8 @@ impl<'a> Dictionary<'a> {
             let mut terms = self.block(block)?;
             terms.term.reserve(TERM_LEN_USUAL);
             while let Some(list) = terms.advance()? {
-                if terms.term.starts_with(prefix) {
+                // Comparing no bytes at all is slow on some processors.
+                if prefix.is_empty() || terms.term.starts_with(prefix) {
                     f(&terms.term, list);
                 } else if terms.term.as_slice() > prefix {
                     return Ok(());

@@ -292,15 +292,22 @@ impl<'a> Frame<'a> {
 /// with the *stored* hash of the one before. The same as [`Frame::header`] hashed one by one, in a
 /// third of the time.
 pub fn hash_all(frames: &[Frame<'_>], index: u64, previous_hash: Hash, done: impl FnMut(Hash)) {
-    let bodies = body_hashes(frames);
-    let mut previous = previous_hash;
     let stored = frames.iter().map(|frame| frame.entry_hash);
-    let headers = (index..).zip(frames).zip(&bodies).zip(stored).map(
-        |(((index, frame), body_hash), stored)| {
-            let before = std::mem::replace(&mut previous, stored);
-            frame.header_of(index, &before, *body_hash)
-        },
-    );
+    let places = (index..).zip(std::iter::once(previous_hash).chain(stored));
+    hash_each(frames, places, done);
+}
+
+/// What each of any frames hashes to, in its place: its index, and the hash of the entry before it.
+pub(crate) fn hash_each(
+    frames: &[Frame<'_>],
+    places: impl Iterator<Item = (u64, Hash)>,
+    done: impl FnMut(Hash),
+) {
+    let bodies = body_hashes(frames);
+    let headers =
+        frames.iter().zip(&bodies).zip(places).map(|((frame, body_hash), (index, previous))| {
+            frame.header_of(index, &previous, *body_hash)
+        });
     hash::entry_all(&headers.collect::<Vec<_>>(), done);
 }
 

@@ -1,6 +1,6 @@
 //! Stored entries: what readers get. An owned frame with its place in the log.
 
-use super::frame::{FLAG_CLOCK_CLAMPED, FLAG_SYSTEM, Form, Frame, Header};
+use super::frame::{FLAG_CLOCK_CLAMPED, FLAG_SYSTEM, Form, Frame, Header, hash_each};
 use super::{Flaw, meta};
 use crate::entry::Field;
 use crate::hash::{self, HEADER_LEN, Salt};
@@ -16,7 +16,12 @@ pub struct StoredEntry {
     index: EntryIndex,
     previous_hash: Hash,
     bytes: Vec<u8>,
+    /// Where the encoded fields begin and end in `bytes`; both 0 when the body was erased.
+    meta: (u32, u32),
 }
+
+/// Entries from which on it is quicker to hash them together.
+const HASHED_TOGETHER_MIN: usize = 8;
 
 /// A decoded frame borrowed from an entry. Decoding succeeded when the entry was made.
 const DECODED: &str = "the frame was decoded when the entry was read";
@@ -28,11 +33,18 @@ impl StoredEntry {
     /// A [`Flaw`] when the frame or its fields are malformed. Hashes are not checked here.
     pub fn read(bytes: &[u8], index: EntryIndex, previous_hash: Hash) -> Result<Self, Flaw> {
         let frame = Frame::decode(bytes)?;
-        if let Some(meta) = frame.meta() {
-            meta::check(meta)?;
-        }
+        let meta = match frame.meta() {
+            None => (0, 0),
+            Some(meta) => {
+                meta::check(meta)?;
+                // A payload that is still there stands behind the fields, and nothing else does.
+                let payload = frame.payload().map_or(0, |_| frame.data_len);
+                let end = frame.stored_len - payload;
+                (end - frame.meta_len, end)
+            }
+        };
         let bytes = bytes.get(..frame.stored_len as usize).unwrap_or_default().to_vec();
-        Ok(Self { index, previous_hash, bytes })
+        Ok(Self { index, previous_hash, bytes, meta })
     }
 
     /// The decoded frame.
@@ -70,6 +82,19 @@ impl StoredEntry {
     pub fn verify_hash(&self) -> bool {
         let frame = self.frame();
         hash::entry(&frame.header(self.index.get(), &self.previous_hash)) == frame.entry_hash
+    }
+
+    /// [`StoredEntry::verify_hash`] of each; of many in a third of the time.
+    pub(crate) fn verify_hashes(entries: &[Self]) -> Vec<bool> {
+        if entries.len() < HASHED_TOGETHER_MIN {
+            return entries.iter().map(Self::verify_hash).collect();
+        }
+        let frames: Vec<Frame<'_>> = entries.iter().map(Self::frame).collect();
+        let places = entries.iter().map(|entry| (entry.index.get(), entry.previous_hash));
+        let mut computed = Vec::with_capacity(entries.len());
+        hash_each(&frames, places, |hash| computed.push(hash));
+        let stored = frames.iter().map(|frame| frame.entry_hash);
+        stored.zip(computed).map(|(stored, computed)| stored == computed).collect()
     }
 
     /// The 108 bytes that are hashed.
@@ -111,7 +136,7 @@ impl StoredEntry {
     /// Whether the engine wrote this entry itself.
     #[must_use]
     pub fn is_system(&self) -> bool {
-        self.frame().flags & FLAG_SYSTEM != 0
+        self.bytes.get(1).is_some_and(|flags| flags & FLAG_SYSTEM != 0)
     }
 
     /// Whether the clock stood before the last entry's time when this one was placed.
@@ -123,7 +148,7 @@ impl StoredEntry {
     /// Encoded fields; empty when the body was erased.
     #[must_use]
     pub fn meta(&self) -> &[u8] {
-        self.frame().meta().unwrap_or_default()
+        self.bytes.get(self.meta.0 as usize..self.meta.1 as usize).unwrap_or_default()
     }
 
     /// A text field; `None` when absent, erased, or not a text. The id is [`Self::entry_id`].

@@ -130,7 +130,7 @@ impl Gaps {
                 let mut erased = view.index.erased().map_err(damaged)?.walk();
                 let mut at = range.start;
                 while let Some(local) = erased.next_from(at).filter(|id| range.contains(id)) {
-                    let entry = (view.read)(local)?;
+                    let entry = view.read_one(local)?;
                     let number = self.number(&entry);
                     if entry.form() == Form::BodyErased && gap.missing.contains(&number) {
                         numbers.insert(number);

@@ -8,6 +8,7 @@ use crate::format::frame::Frame;
 use crate::format::meta;
 use crate::format::stored::StoredEntry;
 use crate::format::terms::Key;
+use crate::limits::QUERY_BATCH_BYTES;
 use crate::sync::Arc;
 use crate::types::EventTime;
 use crate::view::View;
@@ -79,7 +80,24 @@ impl Parts for View {
         part.with_index(self.end_offset(part), |index| {
             // Offsets come from the index at hand: it may be locked while it is lent.
             let offset = |local| part.offset_in(index, local);
-            let read = |local: u32| self.check_hash(part.entry_in(index, local)?);
+            let read = |locals: &[u32]| {
+                let (mut entries, mut bytes, mut failed) = (Vec::new(), 0, None);
+                for local in locals {
+                    match part.entry_in(index, *local) {
+                        Ok(entry) => {
+                            bytes += entry.stored_len();
+                            entries.push(entry);
+                        }
+                        Err(error) => failed = Some(Err(error)),
+                    }
+                    if failed.is_some() || bytes >= QUERY_BATCH_BYTES {
+                        break;
+                    }
+                }
+                let mut read = self.check_hashes(entries);
+                read.extend(failed);
+                read
+            };
             let read_time = |local: u32| {
                 let at = offset(local)?;
                 part.with_frame_bytes(at, |bytes| {

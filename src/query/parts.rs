@@ -18,8 +18,8 @@ pub(super) struct PartView<'a> {
     pub visible: u32,
     /// The part's index.
     pub index: &'a dyn PartIndex,
-    /// Reads an entry.
-    pub read: &'a dyn Fn(u32) -> Result<StoredEntry>,
+    /// Reads the first of these entries: one at least, and none behind one that cannot be read.
+    pub read: &'a dyn Fn(&[u32]) -> Vec<Result<StoredEntry>>,
     /// Reads an entry's event time alone; `None` when its body was erased.
     pub read_time: &'a dyn Fn(u32) -> Result<Option<EventTime>>,
 }
@@ -32,6 +32,15 @@ impl PartView<'_> {
             u32::try_from(behind).unwrap_or(u32::MAX).min(self.visible)
         };
         local(span.start)..local(span.end)
+    }
+
+    /// Reads an entry.
+    pub(super) fn read_one(&self, local: u32) -> Result<StoredEntry> {
+        let missing = || {
+            Error::new(ErrorKind::OutOfRange, "no such entry")
+                .at_index(self.first_index + u64::from(local))
+        };
+        (self.read)(&[local]).pop().unwrap_or_else(|| Err(missing()))
     }
 
     pub(super) fn damaged(&self, flaw: Flaw) -> Error {

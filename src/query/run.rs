@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::stored::StoredEntry;
 use crate::format::{Flaw, index_name};
 use crate::index::id_key_of_text;
+use crate::limits::QUERY_BATCH_ENTRIES;
 use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
@@ -87,7 +88,7 @@ pub(super) fn find_id(parts: &dyn Parts, entry_id: &str) -> Result<Option<Stored
         parts.with_part(part, &mut |view| {
             let locals = view.index.id_candidates(key);
             for local in locals.into_iter().rev().filter(|local| *local < view.visible) {
-                let entry = (view.read)(local)?;
+                let entry = view.read_one(local)?;
                 if entry.entry_id() == entry_id {
                     found = Some(entry);
                     break;
@@ -214,26 +215,55 @@ impl Walk<'_> {
         let asked = self.asked;
         let result = with_matcher(view, asked, span, &mut plan, &mut |matcher, plan| {
             let mut at = matcher.start();
-            while let Some(candidate) = matcher.next(at) {
-                at = matcher.after(candidate.local);
-                if !candidate.is_timed {
-                    plan.time_reads += 1;
-                    let time = (view.read_time)(candidate.local)?;
-                    if !time.is_some_and(|time| self.query.is_in_time(&time)) {
-                        continue;
-                    }
+            let mut wanted = Vec::new();
+            while !self.is_done {
+                // No more at once than are wanted: all but the engine's own are results.
+                let most = self.left.map_or(QUERY_BATCH_ENTRIES, |n| n.min(QUERY_BATCH_ENTRIES));
+                while wanted.len() < most
+                    && let Some(local) = self.next(view, matcher, &mut at, plan)?
+                {
+                    wanted.push(local);
                 }
-                plan.entry_reads += 1;
-                let entry = (view.read)(candidate.local)?;
-                self.give(view, entry, plan, f)?;
-                if self.is_done {
+                if wanted.is_empty() {
                     break;
+                }
+                let entries = (view.read)(&wanted);
+                plan.entry_reads += entries.len() as u64;
+                wanted.drain(..entries.len().min(wanted.len()));
+                for entry in entries {
+                    self.give(view, entry?, plan, f)?;
+                    if self.is_done {
+                        break;
+                    }
                 }
             }
             Ok(())
         });
         self.plan = plan;
         result
+    }
+
+    /// The next entry, from `at` on, that the index proposes and that happened in time.
+    fn next(
+        &self,
+        view: &PartView<'_>,
+        matcher: &mut Matcher<'_>,
+        at: &mut Option<u32>,
+        plan: &mut Plan,
+    ) -> Result<Option<u32>> {
+        while let Some(candidate) = matcher.next(*at) {
+            *at = matcher.after(candidate.local);
+            if candidate.is_timed {
+                return Ok(Some(candidate.local));
+            }
+            plan.time_reads += 1;
+            let time = (view.read_time)(candidate.local)?;
+            if time.is_some_and(|time| self.query.is_in_time(&time)) {
+                return Ok(Some(candidate.local));
+            }
+        }
+        *at = None;
+        Ok(None)
     }
 
     /// Judges an entry the index proposed and hands it out.

@@ -62,6 +62,8 @@ impl Sums {
             };
             (count > 0).then(|| (text(term), count))
         };
-        keys.into_iter().filter_map(named).collect()
+        let mut counts = Vec::with_capacity(keys.len());
+        counts.extend(keys.into_iter().filter_map(named));
+        counts
     }
 }

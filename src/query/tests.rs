@@ -181,7 +181,7 @@ impl Parts for At<'_> {
             first_index: range.start,
             visible: u32::try_from(range.end - range.start).unwrap(),
             index: &*part.index,
-            read: &|local| Ok(entry(local).clone()),
+            read: &|locals| locals.iter().map(|local| Ok(entry(*local).clone())).collect(),
             read_time: &|local| Ok(entry(local).time(Field::Timestamp)),
         })
     }

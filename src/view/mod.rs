@@ -156,16 +156,27 @@ impl View {
     }
 
     /// Gives the entry on when it hashes to its entry hash.
-    pub(crate) fn check_hash(&self, entry: StoredEntry) -> Result<StoredEntry> {
-        if entry.verify_hash() {
-            return Ok(entry);
-        }
+    fn check_hash(&self, entry: StoredEntry) -> Result<StoredEntry> {
+        if entry.verify_hash() { Ok(entry) } else { Err(self.not_its_hash(&entry)) }
+    }
+
+    /// Gives each entry on that hashes to its entry hash, in the same order.
+    pub(crate) fn check_hashes(&self, entries: Vec<StoredEntry>) -> Vec<Result<StoredEntry>> {
+        let mut verified = StoredEntry::verify_hashes(&entries).into_iter();
+        let mut judge = |entry| match verified.next() {
+            Some(true) => Ok(entry),
+            _ => Err(self.not_its_hash(&entry)),
+        };
+        entries.into_iter().map(&mut judge).collect()
+    }
+
+    fn not_its_hash(&self, entry: &StoredEntry) -> Error {
         let part = self.position_of(entry.index().get()).and_then(|at| self.parts().get(at));
-        Err(Error::new(ErrorKind::Corrupt, "the entry does not hash to its entry hash")
+        Error::new(ErrorKind::Corrupt, "the entry does not hash to its entry hash")
             .at_file(part.map(|part| part.name()).unwrap_or_default())
             .at_index(entry.index())
             .expected(entry.entry_hash(), entry.compute_hash())
-            .hint("run `wmark verify` to see what was changed"))
+            .hint("run `wmark verify` to see what was changed")
     }
 
     fn entry_hash(&self, index: u64) -> Result<Hash> {

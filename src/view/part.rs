@@ -24,7 +24,9 @@ pub(crate) enum Part {
 
 /// Bytes read at first for one entry of a growing part; most entries fit.
 const FIRST_READ: usize = 1024;
-/// How far before an entry the one before may lie to be read together with it.
+/// Where a frame has its entry hash.
+const HASH_AT: u32 = FRAME_HASH_OFFSET as u32;
+/// How far before an entry the hash of the one before may lie to be read together with it.
 const NEAR: u32 = 2048;
 
 impl Part {
@@ -122,14 +124,16 @@ impl Part {
         let Some(before) = local.checked_sub(1) else {
             return self.entry_at(offset, local, self.previous_hash());
         };
-        let before = self.offset_in(index, before)?;
-        let ahead = offset.checked_sub(before).filter(|ahead| *ahead <= NEAR);
+        let hash_at = self.offset_in(index, before)?.saturating_add(HASH_AT);
+        let ahead = offset.checked_sub(hash_at).filter(|ahead| *ahead <= NEAR);
         let (Self::Growing(growing), Some(ahead)) = (self, ahead) else {
-            return self.entry_at(offset, local, self.hash_at(before)?);
+            return self.entry_at(offset, local, self.hash_from(hash_at)?);
         };
-        let bytes = self.read_growing(growing, before, ahead as usize)?;
-        let previous = bytes.get(FRAME_HASH_OFFSET..).and_then(|rest| rest.first_chunk());
-        let previous = previous.map(|bytes| Hash(*bytes)).unwrap_or_default();
+        let next = local.checked_add(1).and_then(|next| index.offset(next));
+        let len = next.and_then(|next| next.checked_sub(offset));
+        let len = len.map_or(FIRST_READ, |len| len as usize);
+        let bytes = self.read_growing(growing, hash_at, ahead as usize, len)?;
+        let previous = bytes.first_chunk().map(|bytes| Hash(*bytes)).unwrap_or_default();
         self.decode(bytes.get(ahead as usize..).unwrap_or_default(), offset, local, previous)
     }
 
@@ -141,14 +145,21 @@ impl Part {
     ) -> Result<R> {
         match self {
             Self::Sealed(sealed) => read(sealed.bytes_from(offset)?),
-            Self::Growing(growing) => read(&self.read_growing(growing, offset, 0)?),
+            Self::Growing(growing) => read(&self.read_growing(growing, offset, 0, FIRST_READ)?),
         }
     }
 
-    /// The bytes from `offset` on, up to the end of the frame that begins `ahead` bytes behind it.
-    fn read_growing(&self, growing: &Growing, offset: u32, ahead: usize) -> Result<Vec<u8>> {
+    /// The bytes from `offset` on, up to the end of the frame that begins `ahead` bytes behind it and
+    /// is thought to have `len` bytes.
+    fn read_growing(
+        &self,
+        growing: &Growing,
+        offset: u32,
+        ahead: usize,
+        len: usize,
+    ) -> Result<Vec<u8>> {
         let at = u64::from(offset);
-        let mut buffer = vec![0u8; ahead + FIRST_READ];
+        let mut buffer = vec![0u8; ahead + len];
         let got = growing.file.read_at(&mut buffer, at)?;
         buffer.truncate(got);
         let claimed = buffer.get(ahead + 4..).and_then(|rest| rest.first_chunk());
@@ -168,7 +179,10 @@ impl Part {
 
     /// The entry hash in the frame at this offset.
     pub(crate) fn hash_at(&self, offset: u32) -> Result<Hash> {
-        let at = offset.saturating_add(u32::try_from(FRAME_HASH_OFFSET).unwrap_or(0));
+        self.hash_from(offset.saturating_add(HASH_AT))
+    }
+
+    fn hash_from(&self, at: u32) -> Result<Hash> {
         let mut bytes = [0u8; 32];
         match self {
             Self::Sealed(sealed) => {

@@ -59,8 +59,8 @@ impl Sealed {
     }
 
     fn segment(&self) -> Result<&Region> {
-        let name = segment_name(self.header.first_index);
         let region = self.segment.get_or_init(|| {
+            let name = segment_name(self.header.first_index);
             let region = self.storage.map(&name)?;
             let wanted = self.data_end;
             if (region.len() as u64) < wanted {
