@@ -169,7 +169,23 @@ impl<'a> Iterator for Records<'a> {
 /// The bytes of one field; `None` when it is absent or the records are damaged before it.
 #[must_use]
 pub fn find(meta: &[u8], field: Field) -> Option<&[u8]> {
-    for record in Records::new(meta) {
+    let (mut rest, mut last_id) = (meta, 0);
+    // Fields of less than 128 bytes, as nearly all are, are stepped over by hand.
+    while let [id, len, after @ ..] = rest {
+        if *len >= 0x80 {
+            return find_among(Records { cursor: Cursor::new(rest), last_id }, field);
+        }
+        let (bytes, next) = after.split_at_checked(usize::from(*len))?;
+        if *id <= last_id || *id >= field.id() {
+            return (*id > last_id && *id == field.id()).then_some(bytes);
+        }
+        (rest, last_id) = (next, *id);
+    }
+    None
+}
+
+fn find_among<'a>(records: Records<'a>, field: Field) -> Option<&'a [u8]> {
+    for record in records {
         let (id, bytes) = record.ok()?;
         if id >= field.id() {
             return (id == field.id()).then_some(bytes);
@@ -275,6 +291,28 @@ mod tests {
     }
 
     /// The quick way accepts nothing that the careful one does not, and takes the usual entry.
+    /// The quick way finds what the records say, in whole meta, cut meta and any other bytes.
+    #[test]
+    fn a_field_is_found_as_the_records_have_it() {
+        let mut meta = sample();
+        meta.extend([90, 0x80 | 5, 1]);
+        meta.extend([b'x'; 133]);
+        meta.extend([91, 1, b'y']);
+        let check = |meta: &[u8]| {
+            for field in Field::ALL {
+                assert_eq!(find(meta, field), find_among(Records::new(meta), field));
+            }
+        };
+        for at in 0..meta.len() {
+            check(&meta[..at]);
+            for value in [0, 1, 2, 3, 7, 16, 0x7f, 0x80, 0x81, 0xff] {
+                let mut bad = meta.clone();
+                bad[at] = value;
+                check(&bad);
+            }
+        }
+    }
+
     #[test]
     fn plainly_good_is_good() {
         let meta = sample();

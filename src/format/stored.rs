@@ -1,6 +1,9 @@
 //! Stored entries: what readers get. An owned frame with its place in the log.
 
-use super::frame::{FLAG_CLOCK_CLAMPED, FLAG_SYSTEM, Form, Frame, Header, hash_each};
+use super::frame::{
+    FLAG_CLOCK_CLAMPED, FLAG_SYSTEM, FRAME_AGENT_SEQ_OFFSET, FRAME_TYPE_SEQ_OFFSET, Form, Frame,
+    Header, hash_each,
+};
 use super::{Flaw, meta};
 use crate::entry::Field;
 use crate::hash::{self, HEADER_LEN, Salt};
@@ -121,16 +124,21 @@ impl StoredEntry {
         UnixNanos(self.frame().recorded_at)
     }
 
+    fn number_at(&self, offset: u64) -> u64 {
+        let bytes = usize::try_from(offset).ok().and_then(|at| self.bytes.get(at..));
+        bytes.and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+
     /// How many earlier entries this agent has.
     #[must_use]
     pub fn agent_seq(&self) -> u64 {
-        self.frame().agent_seq
+        self.number_at(FRAME_AGENT_SEQ_OFFSET)
     }
 
     /// How many earlier entries this event type has.
     #[must_use]
     pub fn type_seq(&self) -> u64 {
-        self.frame().type_seq
+        self.number_at(FRAME_TYPE_SEQ_OFFSET)
     }
 
     /// Whether the engine wrote this entry itself.

@@ -50,7 +50,10 @@ impl Sums {
             key(**count, (self.totals.rank(term) as u128) << 33 | number)
         }));
         keys.sort_unstable();
-        let text = |term: &[u8]| String::from_utf8_lossy(term).into_owned();
+        let text = |term: &[u8]| match std::str::from_utf8(term) {
+            Ok(text) => text.to_owned(),
+            Err(_) => String::from_utf8_lossy(term).into_owned(),
+        };
         let named = |key: u128| {
             let number = (key & (IS_KEPT - 1)) as usize;
             let (term, count) = match key & IS_KEPT {

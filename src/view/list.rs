@@ -24,6 +24,7 @@ pub(crate) enum Kept {
 #[derive(Debug, Default)]
 pub(crate) struct PartList {
     parts: Vec<Arc<Part>>,
+    /// Held for a few stores only, for the committer takes it when a segment is full.
     totals: Mutex<[Kept; Key::COUNT]>,
 }
 
@@ -55,8 +56,8 @@ impl PartList {
 
     /// Takes note of the totals of a key.
     pub(crate) fn keep(&self, key: Key, kept: Kept) {
-        if let Some(slot) = self.totals.lock().get_mut(key.slot()) {
-            *slot = kept;
-        }
+        let slot = |slot: &mut Kept| std::mem::replace(slot, kept);
+        // What was kept before is freed when the lock is no longer held.
+        let _before = self.totals.lock().get_mut(key.slot()).map(slot);
     }
 }

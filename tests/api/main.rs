@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod append;
+mod counts;
 mod parity;
 
 use witnessmark::{AuditLog, Entry};
