@@ -13,7 +13,7 @@ use std::time::Duration;
 /// What candidates were drawn from in some of the parts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Driver {
-    /// `agent postings`, `resource prefix`, `all entries`, ...
+    /// `agent postings`, `resource prefix`, `all entries`, `totals` of sealed parts, ...
     pub name: String,
     /// Parts it was chosen in.
     pub parts: usize,
