@@ -59,7 +59,7 @@ impl Sums {
             let (term, count) = match key & IS_KEPT {
                 0 => fresh.get(number).map(|(term, count)| (*term, **count))?,
                 _ => {
-                    let rank = (key as u64 >> 33) as usize;
+                    let rank = ((key & 0xffff_ffff_ffff_ffff) >> 33) as usize;
                     (self.totals.at(rank)?.0, *self.counts.get(rank)?)
                 }
             };

@@ -24,10 +24,13 @@ pub(crate) enum Part {
 
 /// Bytes read at first for one entry of a growing part; most entries fit.
 const FIRST_READ: usize = 1024;
-/// Where a frame has its entry hash.
-const HASH_AT: u32 = FRAME_HASH_OFFSET as u32;
 /// How far before an entry the hash of the one before may lie to be read together with it.
 const NEAR: u32 = 2048;
+
+/// Where the entry hash lies of the frame at this offset.
+fn hash_offset(frame: u32) -> u32 {
+    frame.saturating_add(u32::try_from(FRAME_HASH_OFFSET).unwrap_or(0))
+}
 
 impl Part {
     pub(crate) fn growing(growing: Growing) -> Self {
@@ -124,7 +127,7 @@ impl Part {
         let Some(before) = local.checked_sub(1) else {
             return self.entry_at(offset, local, self.previous_hash());
         };
-        let hash_at = self.offset_in(index, before)?.saturating_add(HASH_AT);
+        let hash_at = hash_offset(self.offset_in(index, before)?);
         let ahead = offset.checked_sub(hash_at).filter(|ahead| *ahead <= NEAR);
         let (Self::Growing(growing), Some(ahead)) = (self, ahead) else {
             return self.entry_at(offset, local, self.hash_from(hash_at)?);
@@ -179,7 +182,7 @@ impl Part {
 
     /// The entry hash in the frame at this offset.
     pub(crate) fn hash_at(&self, offset: u32) -> Result<Hash> {
-        self.hash_from(offset.saturating_add(HASH_AT))
+        self.hash_from(hash_offset(offset))
     }
 
     fn hash_from(&self, at: u32) -> Result<Hash> {
