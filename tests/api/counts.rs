@@ -39,8 +39,8 @@ fn grow(steps: usize, agents_of: impl Fn(usize) -> Vec<String>) {
         assert!(before == shown + own && own < 9, "step {step}");
         views.push((view, agents.len()));
         // Views of earlier steps never count what came later.
-        let (old, len) = &views[step / 2];
-        assert_eq!(counted(old), wanted(&agents[..*len]), "step {}", step / 2);
+        let (old, len) = views.get(step / 2).unwrap();
+        assert_eq!(counted(old), wanted(agents.get(..*len).unwrap()), "step {}", step / 2);
     }
     assert!(log.view().segments().len() > 3);
     log.close().unwrap();
