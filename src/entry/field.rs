@@ -1,5 +1,7 @@
 //! The fields of an entry and the numbers they have on disk (FORMAT.md, section 7).
 
+use std::sync::LazyLock;
+
 /// A field of an entry, `data` excepted. The number is the field's id on disk.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 #[non_exhaustive]
@@ -146,9 +148,13 @@ impl Field {
     /// The field with this JSON key.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.name() == name)
+        let at = NAMES.iter().position(|known| *known == name)?;
+        Self::ALL.get(at).copied()
     }
 }
+
+/// The names of [`Field::ALL`]: every key of a record that is read is looked for here.
+static NAMES: LazyLock<[&str; Field::ALL.len()]> = LazyLock::new(|| Field::ALL.map(Field::name));
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@
 
 mod field;
 pub mod json;
-mod quick;
+pub(crate) mod quick;
 pub(crate) mod source;
 mod vocabulary;
 
@@ -47,6 +47,8 @@ struct Slots<'a> {
     issued_at: Option<EventTime>,
     completed_at: Option<EventTime>,
     data: Option<Cow<'a, str>>,
+    /// Whether `data` is what [`json::accept`] gave.
+    is_data_checked: bool,
     data_error: Option<String>,
     system: bool,
 }
@@ -73,6 +75,7 @@ impl<'a> Entry<'a> {
             issued_at: None,
             completed_at: None,
             data: None,
+            is_data_checked: false,
             data_error: None,
             system: false,
         }));
@@ -150,7 +153,10 @@ impl<'a> Entry<'a> {
     /// append fail; it is never dropped silently.
     pub fn data<T: serde::Serialize + ?Sized>(mut self, value: &T) -> Self {
         match serde_json::to_string(value) {
-            Ok(text) => self.0.data = Some(Cow::Owned(text)),
+            Ok(text) => {
+                self.0.data = Some(Cow::Owned(text));
+                self.0.is_data_checked = false;
+            }
             Err(error) => self.0.data_error = Some(error.to_string()),
         }
         self
@@ -160,6 +166,14 @@ impl<'a> Entry<'a> {
     /// white space, and stored as it is otherwise: numbers keep every digit.
     pub fn data_text(mut self, json: impl Into<Cow<'a, str>>) -> Self {
         self.0.data = Some(json.into());
+        self.0.is_data_checked = false;
+        self
+    }
+
+    /// As [`Entry::data_text`] for what [`json::accept`] gave: nobody need look again.
+    pub(crate) fn data_checked(mut self, json: Cow<'a, str>) -> Self {
+        self.0.data = Some(json);
+        self.0.is_data_checked = true;
         self
     }
 
@@ -186,7 +200,12 @@ impl<'a> Entry<'a> {
         [self.0.timestamp, self.0.issued_at, self.0.completed_at]
     }
 
-    /// The JSON text of `data`, not checked yet.
+    /// Whether the JSON text of `data` was checked and stripped.
+    pub(crate) fn is_data_checked(&self) -> bool {
+        self.0.is_data_checked
+    }
+
+    /// The JSON text of `data`; see [`Entry::is_data_checked`].
     pub(crate) fn data_json(&self) -> Option<&str> {
         self.0.data.as_deref()
     }

@@ -28,9 +28,53 @@ pub(super) fn accept(text: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(kept).ok().map(Cow::Owned)
 }
 
+/// A member of an object: its key with the quotes, and its value as it stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Member<'t> {
+    pub(crate) raw_key: &'t str,
+    pub(crate) raw: &'t str,
+}
+
+/// The members of an object.
+#[derive(Debug)]
+pub(crate) struct Members<'t> {
+    pub(crate) all: Vec<Member<'t>>,
+    /// Whether no white space stands between tokens anywhere in it.
+    pub(crate) is_bare: bool,
+}
+
+/// The members of a text that is plainly one acceptable JSON object. Their keys hold no escapes
+/// and each value is acceptable by itself.
+pub(crate) fn members(text: &str) -> Option<Members<'_>> {
+    let mut look = Look::new(text.as_bytes());
+    look.keeps = false;
+    let mut all = Vec::with_capacity(KEYS_MAX);
+    if look.peek()? != b'{' {
+        return None;
+    }
+    let mut next = look.open(true)?;
+    while let Next::Key = next {
+        look.peek()?;
+        let key_at = look.at;
+        let key_len = look.key()?.len();
+        let raw_key = text.get(key_at..key_at + key_len + 2)?;
+        look.peek()?;
+        let value_at = look.at;
+        look.value_at_depth(1)?;
+        all.push(Member { raw_key, raw: text.get(value_at..look.at)? });
+        next = look.behind_value()?;
+    }
+    look.end()?;
+    Some(Members { all, is_bare: !look.has_space })
+}
+
 struct Look<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Whether there was white space between tokens.
+    has_space: bool,
+    /// Whether the text without it is wanted.
+    keeps: bool,
     /// The text without white space up to `kept_to`, once there was any.
     kept: Option<Vec<u8>>,
     kept_to: usize,
@@ -54,6 +98,8 @@ impl<'a> Look<'a> {
         Self {
             bytes,
             at: 0,
+            has_space: false,
+            keeps: true,
             kept: None,
             kept_to: 0,
             keys: [&[]; KEYS_MAX],
@@ -76,24 +122,41 @@ impl<'a> Look<'a> {
         let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
         let rest = self.bytes.get(from..)?;
         let len = rest.iter().position(|byte| !is_space(byte)).unwrap_or(rest.len());
-        let before = self.bytes.get(self.kept_to..from)?;
-        let kept = self.kept.get_or_insert_with(|| Vec::with_capacity(self.bytes.len()));
-        kept.extend_from_slice(before);
+        // Nothing is skipped at the end of the text, and at a control character.
+        self.has_space |= len > 0;
+        if self.keeps {
+            let before = self.bytes.get(self.kept_to..from)?;
+            let kept = self.kept.get_or_insert_with(|| Vec::with_capacity(self.bytes.len()));
+            kept.extend_from_slice(before);
+            self.kept_to = from + len;
+        }
         self.at = from + len;
-        self.kept_to = self.at;
         self.bytes.get(self.at).copied()
     }
 
     fn document(&mut self) -> Option<()> {
+        self.value_at_depth(0)?;
+        self.end()
+    }
+
+    /// Takes a whole value that stands in so many containers.
+    fn value_at_depth(&mut self, depth: usize) -> Option<()> {
         let mut next = self.value()?;
         loop {
             next = match next {
                 Next::Value => self.value()?,
-                Next::Key => self.key()?,
-                Next::End if self.depth > 0 => self.behind_value()?,
-                Next::End => break,
+                Next::Key => {
+                    self.key()?;
+                    Next::Value
+                }
+                Next::End if self.depth > depth => self.behind_value()?,
+                Next::End => return Some(()),
             };
         }
+    }
+
+    /// Nothing but white space may be left.
+    fn end(&mut self) -> Option<()> {
         match self.peek() {
             None => (self.at == self.bytes.len()).then_some(()),
             Some(_) => None,
@@ -151,7 +214,8 @@ impl<'a> Look<'a> {
         }
     }
 
-    fn key(&mut self) -> Option<Next> {
+    /// Takes a key with its colon, and gives what stands between its quotes.
+    fn key(&mut self) -> Option<&'a [u8]> {
         if self.peek()? != b'"' {
             return None;
         }
@@ -166,7 +230,7 @@ impl<'a> Look<'a> {
             return None;
         }
         self.at += 1;
-        Some(Next::Value)
+        Some(key)
     }
 
     /// A string, and what stands between its quotes. Keys must not hold escapes, so that equal keys
@@ -267,6 +331,12 @@ mod tests {
         let quick = accept(text);
         let careful = json::check(text).ok().map(|()| json::strip(text));
         assert!(quick.is_none() || quick == careful, "{text:?}: {quick:?}, not {careful:?}");
+        if text.trim_start().starts_with('{') {
+            let found = members(text);
+            assert_eq!(found.is_some(), quick.is_some(), "{text:?}");
+            let is_bare = found.is_some_and(|found| found.is_bare);
+            assert!(!is_bare || matches!(quick, Some(Cow::Borrowed(_))), "{text:?}");
+        }
         quick.is_some()
     }
 
@@ -281,6 +351,27 @@ mod tests {
             assert!(agrees(text) && matches!(accept(text), Some(Cow::Borrowed(_))), "{text}");
         }
         assert_eq!(accept(" { \"a b\" : [ 1 , \" x \" ] }\n").unwrap(), "{\"a b\":[1,\" x \"]}");
+    }
+
+    #[test]
+    fn members_are_found_with_their_texts() {
+        let text = r#"{"a":1,"b c":{"d":[1,{"a":"}"}]},"é":"x\"y","e":[]}"#;
+        let found = members(text).unwrap();
+        let all: Vec<_> = found.all.iter().map(|one| (one.raw_key, one.raw)).collect();
+        let wanted = [
+            ("\"a\"", "1"),
+            ("\"b c\"", r#"{"d":[1,{"a":"}"}]}"#),
+            ("\"é\"", r#""x\"y""#),
+            ("\"e\"", "[]"),
+        ];
+        assert!(all == wanted && found.is_bare);
+        let spaced = members(" { \"a\" : [ 1 , 2 ] ,\n\"b\" : {} } ").unwrap();
+        let all: Vec<_> = spaced.all.iter().map(|one| (one.raw_key, one.raw)).collect();
+        assert_eq!(all, [("\"a\"", "[ 1 , 2 ]"), ("\"b\"", "{}")]);
+        assert!(!spaced.is_bare && members("{}").unwrap().all.is_empty());
+        for unsure in ["", "[]", "1", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{} 1"] {
+            assert!(members(unsure).is_none(), "{unsure}");
+        }
     }
 
     #[test]

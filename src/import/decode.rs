@@ -16,8 +16,8 @@
 use super::mapping::{Mapping, Target, own_target};
 use super::reject::{Reject, RejectKind};
 use super::time::{EXAMPLE, parse_time};
-use crate::entry::{Entry, Field, json};
-use crate::limits::{FIELD_BYTES_MAX, IMPORT_POSITION_RESERVE, META_BYTES_MAX};
+use crate::entry::{Entry, Field, json, quick};
+use crate::limits::{FIELD_BYTES_MAX, IMPORT_POSITION_RESERVE, META_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use crate::types::EventTime;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -48,6 +48,9 @@ pub fn decode_line<'a>(line: &'a str, mapping: &'a Mapping) -> Result<Entry<'a>,
     let text = line.trim_matches([' ', '\t', '\r', '\n']);
     if !text.starts_with('{') {
         return Err(not_an_object(text));
+    }
+    if let Some(members) = quick::members(text) {
+        return Sorted::of(&members, mapping).into_entry(mapping);
     }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let sorted = deserializer.deserialize_map(Members { mapping });
@@ -84,6 +87,8 @@ struct Sorted<'a> {
     /// Keys as JSON texts, and values: what goes into data.
     extras: Vec<(Cow<'a, str>, &'a str)>,
     source: Vec<(&'a str, &'a str)>,
+    /// Whether every value is acceptable JSON as it stands, without white space between tokens.
+    is_bare: bool,
 }
 
 struct Members<'a> {
@@ -98,11 +103,7 @@ impl<'de> Visitor<'de> for Members<'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut sorted = Sorted {
-            fields: [const { None }; Field::COUNT],
-            extras: Vec::new(),
-            source: Vec::new(),
-        };
+        let mut sorted = Sorted::new(false);
         let mut keys = json::Keys::default();
         while let Some(raw_key) = map.next_key::<&RawValue>()? {
             let raw_key = raw_key.get();
@@ -136,6 +137,21 @@ fn slot_of(target: &Target) -> Option<usize> {
 }
 
 impl<'a> Sorted<'a> {
+    fn new(is_bare: bool) -> Self {
+        let fields = [const { None }; Field::COUNT];
+        Self { fields, extras: Vec::new(), source: Vec::new(), is_bare }
+    }
+
+    /// The members that a quick look found.
+    fn of(members: &quick::Members<'a>, mapping: &Mapping) -> Self {
+        let mut sorted = Self::new(members.is_bare);
+        for quick::Member { raw_key, raw } in &members.all {
+            let key = raw_key.trim_matches('"');
+            sorted.take(mapping, key, Value { raw_key, raw, is_mapped: false });
+        }
+        sorted
+    }
+
     fn take(&mut self, mapping: &Mapping, key: &str, value: Value<'a>) {
         let mut is_used = false;
         if !mapping.is_empty() {
@@ -204,7 +220,7 @@ impl<'a> Sorted<'a> {
             entry = entry.source(source);
         }
         if let Some(data) = self.data()? {
-            entry = entry.data_text(data);
+            entry = entry.data_checked(data);
         }
         check(&entry)?;
         Ok(entry)
@@ -245,6 +261,10 @@ impl<'a> Sorted<'a> {
     fn data(&self) -> Result<Option<Cow<'a, str>>, Reject> {
         let data = self.value(DATA_SLOT).map(|value| value.raw);
         if self.extras.is_empty() {
+            let is_looked_at = |data: &&str| self.is_bare && data.len() <= PAYLOAD_BYTES_MAX;
+            if let Some(data) = data.filter(is_looked_at) {
+                return Ok(Some(Cow::Borrowed(data)));
+            }
             let payload = data.map(json::accept).transpose();
             return payload.map_err(|error| Reject::from_error(&error));
         }
@@ -402,6 +422,26 @@ mod tests {
         assert_eq!(issued_at.unwrap().offset_minutes, Some(0));
         assert_eq!(completed_at, None);
         assert_eq!(decode(&with("")).unwrap().text(Field::Outcome), Some("success"));
+    }
+
+    /// The quick way and the careful one, which a blank in front of a number's exponent brings about.
+    #[test]
+    fn records_decode_alike_however_they_are_looked_at() {
+        let plain = Mapping::new();
+        for members in
+            ["", ", \"data\": {\"a\":[1,2.50]}", ",\"x\":1,\"data\":{}", ",\"data\":[ 1 ]"]
+        {
+            let quick_line = with(&format!(",\"k\":\"\"{members}"));
+            let careful_line = with(&format!(",\"k\":1e1{members}"));
+            assert!(
+                quick::members(&quick_line).is_some() && quick::members(&careful_line).is_none()
+            );
+            let quick = decode_line(&quick_line, &plain).unwrap();
+            let careful = decode_line(&careful_line, &plain).unwrap();
+            let data = careful.data_json().unwrap().replace("\"k\":1e1", "\"k\":\"\"");
+            assert_eq!(quick.data_json(), Some(&*data));
+            assert_eq!(quick.text(Field::AgentDid), careful.text(Field::AgentDid));
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod walker;
 
 pub(crate) use memory::MemIndex;
 pub(crate) use sealed::SealedIndex;
-pub(crate) use table::{TermTable, hash_bytes, random_seed};
+pub(crate) use table::{TermTable, hash_bytes, hash_number, random_seed};
 pub(crate) use totals::{Adding, Total, Totals, for_each_total};
 pub(crate) use walker::{Postings, Walker};
 

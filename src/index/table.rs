@@ -168,11 +168,26 @@ impl<V> TermTable<V> {
         self.terms.iter().map(|slot| (self.bytes_of(slot), &slot.value))
     }
 
-    /// All terms with their values, by ascending bytes.
+    /// All terms with their values, by ascending bytes. Compared are the sixteen bytes behind what
+    /// all begin with, and the whole terms, which lie far apart, only where those are alike.
     pub(crate) fn sorted(&self) -> Vec<(&[u8], &V)> {
-        let mut terms: Vec<(&[u8], &V)> = self.iter().collect();
-        terms.sort_unstable_by_key(|(term, _)| *term);
-        terms
+        let first = self.terms.first().map_or(&[][..], |term| self.bytes_of(term));
+        let alike = |term: &Slot<V>| {
+            first.iter().zip(self.bytes_of(term)).take_while(|(one, other)| one == other).count()
+        };
+        let begin = self.terms.iter().map(alike).min().unwrap_or(0);
+        let key = |term: &[u8]| {
+            let mut key = [0; 16];
+            let rest = term.get(begin..).unwrap_or_default();
+            key.iter_mut().zip(rest).for_each(|(to, byte)| *to = *byte);
+            u128::from_le_bytes(key).swap_bytes()
+        };
+        let keyed = self.iter().map(|(term, value)| (key(term), term, value));
+        let mut terms: Vec<(u128, &[u8], &V)> = keyed.collect();
+        terms.sort_unstable_by(|(key, term, _), (other_key, other, _)| {
+            key.cmp(other_key).then_with(|| term.cmp(other))
+        });
+        terms.into_iter().map(|(_, term, value)| (term, value)).collect()
     }
 
     /// Changes the value of a term, or gives it its first one.
@@ -216,6 +231,12 @@ pub(crate) fn hash_bytes(seed: u64, bytes: &[u8]) -> u32 {
     };
     state = fold(state ^ last, MULTIPLIER ^ seed.rotate_left(32));
     (state >> 32) as u32
+}
+
+/// The same for a number, all 64 bits of it.
+#[inline]
+pub(crate) fn hash_number(seed: u64, number: u64) -> u64 {
+    fold(number ^ seed, MULTIPLIER ^ seed.rotate_left(32))
 }
 
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;

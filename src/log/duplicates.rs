@@ -6,7 +6,7 @@
 use super::committer::{Answer, Answers, CommitError, Committer};
 use super::encode::Record;
 use super::queue::Batch;
-use super::recent::RecentIds;
+use super::recent::{ByIdKey, RecentIds};
 use super::ticket::Placement;
 use crate::entry::Field;
 use crate::entry::source::is_same_origin;
@@ -14,7 +14,6 @@ use crate::error::{Error, ErrorKind};
 use crate::format::frame::Frame;
 use crate::format::meta;
 use crate::types::EntryIndex;
-use std::collections::HashMap;
 
 impl Committer {
     /// Takes entries out of the batch that are in the log already.
@@ -53,7 +52,8 @@ enum Verdict {
 fn weed_out(committer: &mut Committer, batch: &mut Batch) -> Result<Answers, CommitError> {
     let count = batch.records.len();
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(count);
-    let mut seen: HashMap<u64, usize> = HashMap::new();
+    let mut seen: ByIdKey<usize> = ByIdKey::default();
+    seen.reserve(count);
     for unit in batch.units() {
         let first = verdicts.len();
         for position in unit {
@@ -95,7 +95,7 @@ fn judge(
     committer: &mut Committer,
     batch: &Batch,
     position: usize,
-    seen: &HashMap<u64, usize>,
+    seen: &ByIdKey<usize>,
 ) -> Result<Verdict, CommitError> {
     let Some(record) = batch.records.get(position) else { return Ok(Verdict::Fresh) };
     if !record.is_id_given() {
@@ -131,7 +131,7 @@ fn judge_in_batch(
     batch: &Batch,
     frame: &[u8],
     record: &Record,
-    seen: &HashMap<u64, usize>,
+    seen: &ByIdKey<usize>,
 ) -> Option<Verdict> {
     let position = *seen.get(&record.id_key(frame))?;
     let other = batch.records.get(position)?;

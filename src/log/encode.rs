@@ -123,7 +123,10 @@ pub(crate) fn encode(
 ) -> Result<Encoded> {
     let completed = admission.complete(entry)?;
     let entry = &*completed;
-    let payload = entry.data_json().map(json::accept).transpose()?;
+    let payload = match entry.is_data_checked() {
+        true => entry.data_json().map(Cow::Borrowed),
+        false => entry.data_json().map(json::accept).transpose()?,
+    };
     let screened = admission.screen(entry, payload.unwrap_or(Cow::Borrowed("")))?;
     let entry = &*screened.entry;
     let mut random = [0u8; 2 * SALT_LEN + 10];

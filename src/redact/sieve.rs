@@ -77,17 +77,17 @@ pub(super) struct Sieve {
     tables: Box<[[u64; 256]; WINDOW]>,
     buckets: Vec<Vec<Window>>,
     literals: Vec<Literal>,
-    /// Hashes of both windows' four bytes, one bit each: tells apart what a bucket throws together.
+    /// Hashes of both windows' four bytes, two bits each: tells apart what a bucket throws together.
     fours: Box<[u64; FILTER_WORDS]>,
 }
 
 /// Words of the filter: 64 Ki bits for some thousand fours.
 const FILTER_WORDS: usize = 1024;
 
-/// Where the bit of four bytes is: word and bit.
-fn bit_of(bytes: [u8; WINDOW + 1]) -> (usize, u64) {
-    let hash = folded(bytes).wrapping_mul(0x9e37_79b1) >> 16;
-    ((hash >> 6) as usize, 1 << (hash & 63))
+/// Where the two bits of four bytes are: word and bits.
+fn bits_of(bytes: [u8; WINDOW + 1]) -> (usize, u64) {
+    let hash = folded(bytes).wrapping_mul(0x9e37_79b1) >> 10;
+    ((hash >> 12) as usize, 1 << (hash & 63) | 1 << (hash >> 6 & 63))
 }
 
 impl std::fmt::Debug for Sieve {
@@ -139,8 +139,13 @@ fn commonness(byte: usize) -> u32 {
     }
 }
 
+/// How common the bytes of a class are together; any digit is as common as one of them, for few
+/// words go on with a number.
 fn weight(class: &Class) -> u32 {
-    class.iter().enumerate().filter(|(_, is_in)| **is_in).map(|(byte, _)| commonness(byte)).sum()
+    let is_digit = |byte: &usize| (0x30..0x3a).contains(byte);
+    let held = class.iter().enumerate().filter(|(_, is_in)| **is_in).map(|(byte, _)| byte);
+    let digit = held.clone().find(is_digit).map_or(0, commonness);
+    digit + held.filter(|byte| !is_digit(byte)).map(commonness).sum::<u32>()
 }
 
 impl Sieve {
@@ -154,7 +159,8 @@ impl Sieve {
                 let window = literal.classes.iter().skip(*begin).take(WINDOW + 1);
                 window.map(|class| u64::from(weight(class).max(1))).product()
             };
-            let begin = (0..=last).min_by_key(cost)?;
+            // Of equals the last: that is where words that begin alike differ.
+            let begin = (0..=last).rev().min_by_key(cost)?;
             let four = Four::of(literal.classes.get(begin..).unwrap_or_default());
             let first = Window { literal: number, begin, is_second: false, four };
             windows.push(first);
@@ -219,9 +225,9 @@ impl Sieve {
                 fours = fours.iter().flat_map(longer).collect();
             }
             for four in fours {
-                let (word, bit) = bit_of(four.try_into().unwrap_or_default());
-                if let Some(bits) = self.fours.get_mut(word) {
-                    *bits |= bit;
+                let (word, bits) = bits_of(four.try_into().unwrap_or_default());
+                if let Some(held) = self.fours.get_mut(word) {
+                    *held |= bits;
                 }
             }
         }
@@ -247,8 +253,8 @@ impl Sieve {
         let is_four = |begin: usize| {
             let four = bytes.get(begin..).and_then(|rest| rest.first_chunk::<{ WINDOW + 1 }>());
             four.is_some_and(|four| {
-                let (word, bit) = bit_of(*four);
-                self.fours.get(word).is_some_and(|bits| bits & bit != 0)
+                let (word, bits) = bits_of(*four);
+                self.fours.get(word).is_some_and(|held| held & bits == bits)
             })
         };
         is_four(at) || at.checked_sub(1).is_some_and(is_four)
