@@ -277,7 +277,7 @@ mod tests {
             assert_eq!(record.frame.len(), len);
         }
         // Marked, to be known again.
-        batch.records.iter().enumerate().for_each(|(i, r)| batch.bytes[r.frame.start] = i as u8);
+        (0..).zip(&batch.records).for_each(|(i, r)| batch.bytes[r.frame.start] = i);
         batch.retain(|position| position % 2 == 1);
         let kept = batch.records.iter().map(|r| (r.frame.clone(), batch.bytes[r.frame.start]));
         let at = |i: usize| GROUP_HEADER_LEN + i * len..GROUP_HEADER_LEN + (i + 1) * len;
