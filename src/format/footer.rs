@@ -240,10 +240,10 @@ fn decode_counters(c: &mut Cursor<'_>, count: u32, name_max: usize) -> Result<Ve
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn sample() -> Footer {
+    pub(crate) fn sample() -> Footer {
         let counter = |name: &str, entries| Counter { name: name.into(), entries };
         Footer {
             nonce: 1,

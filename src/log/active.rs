@@ -176,23 +176,56 @@ mod tests {
     use crate::storage::MemoryStorage;
     use crate::types::Hash;
 
+    fn begun(storage: &MemoryStorage, first_index: u64, len: u64, how: Preallocate) -> Active {
+        let header = SegmentHeader {
+            align: 1,
+            generation: 0,
+            log_id: [0; 32],
+            nonce: 1,
+            first_index,
+            last_recorded_at: 0,
+            created_at: 0,
+            previous_hash: Hash::ZERO,
+            frontier: Vec::new(),
+        };
+        let spare = Spare::prepare(storage, len, how).unwrap();
+        Active::begin(storage, spare, header).unwrap()
+    }
+
+    #[test]
+    fn room_is_made_a_little_ahead_up_to_the_segments_length_and_beyond_it_when_it_must() {
+        let (storage, len_max) = (MemoryStorage::new(), 4 * PREALLOCATE_BYTES_MIN);
+        for how in [Preallocate::Zeros, Preallocate::Reserve] {
+            let mut active = begun(&storage, how as u64, len_max, how);
+            assert_eq!(active.file.len().unwrap(), len_max);
+            // Closing gave back what was left.
+            active.at = 10_000;
+            active.capacity = active.at;
+            active.file.set_len(active.at).unwrap();
+            for (at, len, wanted) in [
+                (10_000, 1000, 11_000 + PREALLOCATE_BYTES_MIN),
+                (10_500, 500, 11_000 + PREALLOCATE_BYTES_MIN),
+                // There is room already.
+                (10_400, 500, 11_000 + PREALLOCATE_BYTES_MIN),
+                (len_max - 2000, 1500, len_max),
+                (len_max - 2000, 2001, len_max + 1),
+            ] {
+                active.at = at;
+                active.extend(len, how).unwrap();
+                assert_eq!((active.capacity, active.file.len().unwrap()), (wanted, wanted));
+            }
+        }
+        let mut active = begun(&storage, 7, 9000, Preallocate::None);
+        active.extend(9000, Preallocate::None).unwrap();
+        let beyond = active.at + 9000;
+        assert_eq!((active.capacity, active.file.len().unwrap()), (beyond, 0));
+    }
+
     #[test]
     fn large_groups_are_bulk_and_many_small_ones_are_not() {
         let storage = MemoryStorage::new();
         for (body_len, is_bulk) in [(100, false), (200_000, false), (300_000, true)] {
-            let header = SegmentHeader {
-                align: 1,
-                generation: 0,
-                log_id: [0; 32],
-                nonce: 1,
-                first_index: body_len as u64,
-                last_recorded_at: 0,
-                created_at: 0,
-                previous_hash: Hash::ZERO,
-                frontier: Vec::new(),
-            };
-            let spare = Spare::prepare(&storage, 1 << 20, Preallocate::None).unwrap();
-            let mut active = Active::begin(&storage, spare, header).unwrap();
+            let mut active = begun(&storage, body_len as u64, 1 << 20, Preallocate::None);
             for _ in 0..3 {
                 let group = GroupHeader {
                     body_crc: 0,

@@ -69,3 +69,25 @@ impl Admission {
         Ok(screened)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether each of these entries names the rules, one after the other.
+    fn told<const N: usize>(redaction: &Redaction, entries: [Entry<'static>; N]) -> [bool; N] {
+        let admission = Admission::new(redaction, Environment::none(), false).unwrap();
+        entries.map(|entry| {
+            let screened = admission.screen(&entry, Cow::Borrowed("{}")).unwrap();
+            screened.entry.text(Field::RuleSet).is_some()
+        })
+    }
+
+    #[test]
+    fn the_first_entry_of_a_caller_names_the_rules_and_no_other() {
+        let entry = || Entry::new("t", "did:a", "allow");
+        let entries = || [Entry::system("witnessmark.clock"), entry(), entry()];
+        assert_eq!(told(&Redaction::mask(), entries()), [false, true, false]);
+        assert_eq!(told(&Redaction::off(), entries()), [false; 3]);
+    }
+}

@@ -111,4 +111,13 @@ mod tests {
         counts.set(b"new", 5);
         assert_eq!((counts.count_one(b"agent 7"), counts.count_one(b"new")), (100, 5));
     }
+
+    #[test]
+    fn what_a_footer_says_is_taken_over_and_counted_on() {
+        let mut counters = Counters::default();
+        counters.agents.set(b"did:a", 9);
+        counters.take(&crate::format::footer::tests::sample());
+        let agents = [b"did:a", b"did:b", b"did:c"].map(|name| counters.agents.count_one(name));
+        assert_eq!((agents, counters.types.count_one(b"tool_invocation")), ([1, 2, 0], 3));
+    }
 }

@@ -223,4 +223,33 @@ mod tests {
         let error = encode(&many, &mut out).err().unwrap();
         assert_eq!((error.kind(), out.len()), (ErrorKind::TooLarge, 0));
     }
+
+    #[test]
+    fn fields_may_be_as_long_together_as_the_limit_says() {
+        let long = "x".repeat(16_000);
+        let meta_len = |rest: usize| {
+            let rest = "x".repeat(rest);
+            let entry = Entry::new("t", "a", "x").resource(&*long).trace_id(&*long);
+            let entry = entry.session_id(&*long).policy_decision(&*long).matched_rule(&*rest);
+            encode(&entry, &mut Vec::new()).map(|encoded| encoded.record.meta_len as usize)
+        };
+        let most = 1000 + META_BYTES_MAX - meta_len(1000).unwrap();
+        assert_eq!(meta_len(most).unwrap(), META_BYTES_MAX);
+        assert_eq!(meta_len(most + 1).unwrap_err().kind(), ErrorKind::TooLarge);
+    }
+
+    #[test]
+    fn an_id_of_our_own_begins_with_the_time_and_comes_once() {
+        let id = new_uuid(UnixNanos(0x0123_4567_89ab * 1_000_000 + 999_999), &[0xff; 10]);
+        assert_eq!(id[..7], [0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0x7f]);
+        let given = || {
+            let encoded = encode(&Entry::new("t", "a", "x"), &mut Vec::new()).unwrap();
+            assert!(!encoded.record.is_id_given() && !encoded.record.is_time_given);
+            encoded.given.entry_id.to_text()
+        };
+        assert_ne!(given(), given());
+        let entry = Entry::new("t", "a", "x").entry_id("mine").timestamp(UnixNanos(1));
+        let encoded = encode(&entry, &mut Vec::new()).unwrap();
+        assert!(encoded.record.is_id_given() && encoded.record.is_time_given);
+    }
 }

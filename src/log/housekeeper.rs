@@ -243,3 +243,56 @@ impl Housekeeper {
         }
     }
 }
+
+#[cfg(all(test, not(model)))]
+mod tests {
+    use super::*;
+    use crate::format::SPARE_NAME;
+    use crate::storage::MemoryStorage;
+
+    #[test]
+    fn readers_are_caught_up_in_steps_and_at_once_in_a_new_segment() {
+        let (keeper, inbox, _wishes) = Housekeeper::new();
+        for (end_offset, is_told) in [
+            (0, false),
+            (CATCH_UP_BYTES - 1, false),
+            (CATCH_UP_BYTES, true),
+            (CATCH_UP_BYTES, false),
+            (2 * CATCH_UP_BYTES - 1, false),
+            (2 * CATCH_UP_BYTES + 5, true),
+            (4096, true),
+            (4097, false),
+        ] {
+            keeper.nudge(end_offset);
+            assert_eq!(matches!(inbox.try_recv(), Ok(Job::CatchUp)), is_told, "{end_offset}");
+        }
+    }
+
+    #[test]
+    fn a_spare_is_taken_when_it_is_long_enough_and_thrown_away_when_it_is_not() {
+        let (keeper, _inbox, wishes) = Housekeeper::new();
+        let storage = MemoryStorage::new();
+        assert!(keeper.take_spare(&storage, 1).unwrap().is_none());
+        for (wanted, is_taken) in [(99, true), (100, true), (101, false)] {
+            keeper.want_spare(100, Preallocate::None);
+            keeper.prepare(&storage, wishes.try_recv().unwrap());
+            let spare = keeper.take_spare(&storage, wanted).unwrap();
+            assert_eq!(spare.map(|spare| spare.len), is_taken.then_some(100));
+            let names = storage.list().unwrap();
+            assert_eq!(names.iter().any(|file| file.name == SPARE_NAME), is_taken);
+        }
+    }
+
+    #[test]
+    fn one_who_needs_the_spare_waits_until_it_is_made() {
+        let (keeper, _inbox, wishes) = Housekeeper::new();
+        let storage = MemoryStorage::new();
+        keeper.want_spare(100, Preallocate::None);
+        thread::scope(|scope| {
+            let taken = scope.spawn(|| keeper.take_spare(&storage, 100).unwrap());
+            // It cannot be there before this.
+            keeper.prepare(&storage, wishes.recv().unwrap());
+            assert!(taken.join().unwrap().is_some());
+        });
+    }
+}

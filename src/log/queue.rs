@@ -224,3 +224,148 @@ impl Queue {
         self.state.lock().closed.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::encode::encode;
+    use super::super::environment::Environment;
+    use super::super::options::Options;
+    use super::*;
+    use crate::entry::Entry;
+    use crate::redact::Redaction;
+    use crate::storage::MemoryStorage;
+    use crate::types::UnixNanos;
+
+    const PID: u32 = 7;
+
+    /// One frame and its record.
+    fn frame() -> (Vec<u8>, Record) {
+        let options = Options::on_storage(Arc::new(MemoryStorage::new()))
+            .redaction(Redaction::off())
+            .environment(Environment::none());
+        let entry = Entry::new("t", "did:a", "allow").data_text("{}");
+        let (mut frame, admission) = (Vec::new(), options.admission().unwrap());
+        let encoded = encode(&entry, &admission, PID, UnixNanos(1), &mut frame).unwrap();
+        (frame, encoded.record)
+    }
+
+    /// Puts `count` frames into the queue, if there is room.
+    fn push(queue: &Queue, count: usize, needs_sync: bool) -> Result<usize> {
+        let (frame, record) = frame();
+        let records = (0..count).map(|i| {
+            let mut record = record.clone();
+            record.frame = i * frame.len()..(i + 1) * frame.len();
+            record
+        });
+        let frames = frame.repeat(count);
+        let records: Vec<_> = records.collect();
+        Ok(queue.push(&frames, records.into_iter(), needs_sync, QueueFull::Error)?.1)
+    }
+
+    #[test]
+    fn pushes_lie_one_behind_the_other_and_what_is_dropped_closes_up() {
+        let queue = Queue::new(QUEUE_BYTES_MAX, PID);
+        let len = frame().0.len();
+        assert!(queue.take().is_none() && queue.next_cell().is_none());
+        assert_eq!([2, 1, 3].map(|count| push(&queue, count, false).unwrap()), [0, 2, 3]);
+        let cell = queue.next_cell().unwrap();
+        let mut batch = queue.take().unwrap();
+        assert!(Arc::ptr_eq(&cell, &batch.cell) && !batch.needs_sync);
+        assert_eq!(batch.units(), [0..2, 2..3, 3..6]);
+        for (i, record) in batch.records.iter().enumerate() {
+            assert_eq!(record.frame.start, GROUP_HEADER_LEN + i * len);
+            assert_eq!(record.frame.len(), len);
+        }
+        // Marked, to be known again.
+        (0..).zip(&batch.records).for_each(|(i, r)| batch.bytes[r.frame.start] = i);
+        batch.retain(|position| position % 2 == 1);
+        let kept = batch.records.iter().map(|r| (r.frame.clone(), batch.bytes[r.frame.start]));
+        let at = |i: usize| GROUP_HEADER_LEN + i * len..GROUP_HEADER_LEN + (i + 1) * len;
+        assert_eq!(kept.collect::<Vec<_>>(), [(at(0), 1), (at(1), 3), (at(2), 5)]);
+        assert_eq!(batch.bytes.len(), GROUP_HEADER_LEN + 3 * len);
+        assert_eq!(batch.units(), [0..1, 1..2, 2..3]);
+    }
+
+    #[test]
+    fn one_who_needs_a_sync_is_enough_and_a_recycled_batch_is_empty() {
+        let queue = Queue::new(QUEUE_BYTES_MAX, PID);
+        for needs_sync in [true, false] {
+            push(&queue, 1, needs_sync).unwrap();
+        }
+        let batch = queue.take().unwrap();
+        assert!(batch.needs_sync);
+        let buffer = batch.bytes.as_ptr();
+        queue.recycle(batch);
+        // The next batch is a new one, the one after it has the buffer.
+        push(&queue, 1, false).unwrap();
+        queue.take().unwrap();
+        push(&queue, 1, false).unwrap();
+        let batch = queue.take().unwrap();
+        assert_eq!((batch.bytes.as_ptr(), batch.needs_sync), (buffer, false));
+        let len = GROUP_HEADER_LEN + frame().0.len();
+        assert_eq!((batch.bytes.len(), batch.units()), (len, vec![0..1]));
+    }
+
+    #[test]
+    fn buffers_of_a_huge_group_are_not_kept() {
+        for (capacity, is_kept) in [(2 * QUEUE_BYTES_MAX, true), (2 * QUEUE_BYTES_MAX + 1, false)] {
+            let queue = Queue::new(QUEUE_BYTES_MAX, PID);
+            let mut bytes = Vec::with_capacity(capacity);
+            bytes.resize(GROUP_HEADER_LEN, 0);
+            assert_eq!(bytes.capacity(), capacity);
+            queue.recycle(Batch { bytes, ..Batch::default() });
+            assert_eq!(queue.state.lock().spare.is_some(), is_kept);
+        }
+    }
+
+    #[test]
+    fn a_queue_is_full_at_its_last_byte_and_at_its_last_entry() {
+        let len = frame().0.len();
+        let queue = Queue::new(2 * len, PID);
+        push(&queue, 1, false).unwrap();
+        assert_eq!(push(&queue, 1, false).unwrap(), 1);
+        let refused = push(&queue, 1, false).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Full);
+        queue.take().unwrap();
+        // Alone, a push may be larger.
+        push(&queue, 3, false).unwrap();
+        // A byte less than two.
+        let queue = Queue::new(2 * len - 1, PID);
+        push(&queue, 1, false).unwrap();
+        assert_eq!(push(&queue, 1, false).unwrap_err().kind(), ErrorKind::Full);
+        // Entries that are next to nothing.
+        let queue = Queue::new(QUEUE_BYTES_MAX, PID);
+        let mut record = frame().1;
+        record.frame = 0..0;
+        let push = |count| {
+            let records = vec![record.clone(); count].into_iter();
+            queue.push(&[], records, false, QueueFull::Error).map(|(_, position)| position)
+        };
+        assert_eq!(push(QUEUE_ENTRIES_MAX - 1).unwrap(), 0);
+        assert_eq!(push(1).unwrap(), QUEUE_ENTRIES_MAX - 1);
+        assert_eq!(push(1).unwrap_err().kind(), ErrorKind::Full);
+    }
+
+    #[test]
+    fn the_first_reason_stays_but_for_a_failed_write() {
+        let queue = Queue::new(QUEUE_BYTES_MAX, PID);
+        assert!(queue.closed().is_none());
+        let kinds = [ErrorKind::Closed, ErrorKind::Poisoned, ErrorKind::Closed, ErrorKind::Io];
+        let stays =
+            [ErrorKind::Closed, ErrorKind::Poisoned, ErrorKind::Poisoned, ErrorKind::Poisoned];
+        for (kind, reason) in kinds.into_iter().zip(stays) {
+            queue.close(Error::new(kind, "closed"));
+            assert_eq!(queue.closed().unwrap().kind(), reason);
+            assert_eq!(push(&queue, 1, false).unwrap_err().kind(), reason);
+        }
+        assert!(queue.take().is_none());
+    }
+
+    #[test]
+    fn a_group_leaves_room_for_headers_and_for_the_engine() {
+        let headers = SEGMENT_HEADER_LEN + GROUP_HEADER_LEN;
+        let small = GROUP_SYSTEM_RESERVE + headers + 1000;
+        assert_eq!(group_body_max(small as u64), 1000);
+        assert_eq!(group_body_max(1 << 40), GROUP_BODY_BYTES_MAX - GROUP_SYSTEM_RESERVE);
+    }
+}
