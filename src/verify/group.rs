@@ -13,7 +13,7 @@
 
 use super::anchors::Anchors;
 use super::derived::Derived;
-use super::erasure::{Declaration, Erased};
+use super::erasure::{Erased, Erasures};
 use super::report::{Cause, Finding};
 use super::stray::{self, Effort};
 use crate::entry::Field;
@@ -76,13 +76,7 @@ pub(super) struct State {
     /// Entries whose recomputed hash led to the tree.
     pub(super) entries: u64,
     pub(super) derived: Derived,
-    pub(super) erased: Vec<Erased>,
-    pub(super) declarations: Vec<Declaration>,
-    /// How many entries are erased.
-    pub(super) erasures: u64,
-    /// Bytes that further erased entries and declarations may take, and whether one did not fit.
-    pub(super) erasure_room: usize,
-    pub(super) lacks_erasures: bool,
+    pub(super) erasures: Erasures,
     pub(super) findings: Vec<Finding>,
     pub(super) left_out: u64,
     /// Entries that could not be checked because the one before is not known.
@@ -129,11 +123,7 @@ impl State {
             synced_size: start.first_index,
             entries: 0,
             derived,
-            erased: Vec::new(),
-            declarations: Vec::new(),
-            erasures: 0,
-            erasure_room: usize::MAX,
-            lacks_erasures: false,
+            erasures: Erasures::within(usize::MAX),
             findings: Vec::new(),
             left_out: 0,
             unchecked: Vec::new(),
@@ -351,10 +341,7 @@ impl State {
             self.check_system_entry(frame, index, offset);
         }
         if frame.form() != Form::Whole {
-            self.erasures += 1;
-            if self.has_erasure_room(size_of::<Erased>()) {
-                self.erased.push(Erased { index, form: frame.form(), offset });
-            }
+            self.erasures.take(Erased { index, form: frame.form(), offset });
         }
         let local = u32::try_from(index - self.first_index).unwrap_or(u32::MAX);
         let mut gaps = Vec::new();
@@ -382,18 +369,8 @@ impl State {
         let kind = meta::find(encoded, Field::EventType).unwrap_or_default();
         if [&b"witnessmark.erasure"[..], b"witnessmark.repair"].contains(&kind) {
             let payload = frame.payload().unwrap_or_default();
-            // A digit and a comma become eight bytes.
-            if self.has_erasure_room(size_of::<Declaration>() + 4 * payload.len()) {
-                self.declarations.extend(Declaration::read(index, payload));
-            }
+            self.erasures.take_declaration(index, payload);
         }
-    }
-
-    fn has_erasure_room(&mut self, bytes: usize) -> bool {
-        let left = self.erasure_room.checked_sub(bytes);
-        self.erasure_room = left.unwrap_or(self.erasure_room);
-        self.lacks_erasures |= left.is_none();
-        left.is_some()
     }
 
     /// Finds the frame behind one that cannot be decoded. Returns where it begins, and whether the

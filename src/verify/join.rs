@@ -4,7 +4,7 @@
 //! the segment before ended; sequence numbers are recounted over the whole log
 //! ([`super::recount`]); erased entries must be declared by later ones.
 
-use super::erasure::{Declaration, Erased};
+use super::erasure::{Declaration, Erased, Erasures};
 use super::group::Start;
 use super::recount::{self, Recount};
 use super::report::{Cause, Finding};
@@ -292,8 +292,7 @@ impl Joined {
         if is_clean && state.derived.has_no_room {
             self.again.push((task.first_index, outcome.piece));
         }
-        self.erasures += state.erasures;
-        self.collect_erasures(task, state.erased, state.declarations, state.lacks_erasures);
+        self.collect_erasures(task, state.erasures);
         for (size, root) in state.anchors.roots {
             self.roots.entry(size).or_insert(root);
         }
@@ -314,18 +313,14 @@ impl Joined {
     }
 
     /// Keeps erasures and declarations, unless there are more than fit.
-    pub(super) fn collect_erasures(
-        &mut self,
-        task: &Task,
-        erased: Vec<Erased>,
-        declarations: Vec<Declaration>,
-        is_cut: bool,
-    ) {
+    pub(super) fn collect_erasures(&mut self, task: &Task, found: Erasures) {
+        self.erasures += found.count;
+        let (erased, declarations) = (found.erased, found.declarations);
         let indices: usize = declarations.iter().map(|declared| declared.indices.len()).sum();
         let bytes = erased.len() * ERASED_BYTES
             + declarations.len() * size_of::<Declaration>()
             + indices * 2 * size_of::<u64>();
-        let left = self.rooms.erasures.checked_sub(bytes).filter(|_| !is_cut);
+        let left = self.rooms.erasures.checked_sub(bytes).filter(|_| !found.is_cut);
         self.rooms.erasures = left.unwrap_or(0);
         if left.is_none() && !self.has_no_erasures {
             self.has_no_erasures = true;

@@ -6,6 +6,7 @@
 
 use super::anchors::Anchors;
 use super::derived::Derived;
+use super::erasure::Erasures;
 use super::group::{Start, State};
 use super::names::Names;
 use super::pieces::{Meter, Pieces};
@@ -166,7 +167,7 @@ fn check_into(
     let with_index = has_footer && outcome.header.is_some() && task.has_index;
     let with_nodes = has_footer && outcome.header.is_some() && task.has_nodes;
     let mut state = State::new(&name, &start, Derived::new(with_index, with_nodes, room));
-    state.erasure_room = audit.rooms.erasures_of_segment;
+    state.erasures = Erasures::within(audit.rooms.erasures_of_segment);
     state.anchors = audit.anchors.from(start.first_index);
     state.index_max = end_index.unwrap_or(TREE_SIZE_MAX).min(TREE_SIZE_MAX);
     let place = Place { end, is_bounded, end_index };

@@ -299,10 +299,13 @@ fn more_erasures_than_fit_are_counted_and_named() {
     let erased = |index| erasure::Erased { index, form: Form::BodyErased, offset: 0 };
     for (room, is_cut, limits) in [(1 << 20, false, 0), (1 << 20, true, 1), (500, false, 1)] {
         let mut joined = Joined::new(None, None, Rooms { erasures: room, ..rooms(1) });
-        joined.collect_erasures(&task, (0..8).map(erased).collect(), Vec::new(), is_cut);
+        let mut found = erasure::Erasures::within(usize::MAX);
+        (0..8).map(erased).for_each(|one| found.take(one));
+        found.is_cut = is_cut;
+        joined.collect_erasures(&task, found);
         let causes: Vec<Cause> = joined.findings.iter().map(|finding| finding.cause).collect();
         assert_eq!(causes, vec![Cause::MemoryLimit; limits]);
-        joined.check_erasures();
+        assert_eq!(joined.check_erasures(), 8);
         // Those that nobody declares are found only when all of them were kept.
         assert_eq!(joined.findings.len(), if limits == 0 { 8 } else { 1 });
     }
