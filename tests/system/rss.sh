@@ -63,7 +63,7 @@ if [[ $(id -u) -eq 0 ]] && command -v setpriv >/dev/null; then
     chmod 711 "$scratch"
     cp "$wmark" "$scratch/wmark"
     chown -R 65534 "$log"
-    exits 0 setpriv --reuid 65534 --clear-groups prlimit --nproc=1 timeout 60 \
+    exits 0 timeout 60 setpriv --reuid 65534 --clear-groups prlimit --nproc=1 \
         "$scratch/wmark" verify --threads 4 "$log"
     say "ok: the same where no second thread is to be had (${SECONDS}s)"
 else
