@@ -222,3 +222,17 @@ impl Counted<'_> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_of_a_segment_have_a_bound_and_the_rest_is_counted() {
+        let mut found = Found::default();
+        for _ in 0..FINDINGS_MAX + 3 {
+            found.push(|| Finding::new(Cause::OutOfSequence, "x", "a number"));
+        }
+        assert_eq!((found.findings.len(), found.left_out), (FINDINGS_MAX, 3));
+    }
+}

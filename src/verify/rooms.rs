@@ -132,4 +132,23 @@ mod tests {
         assert!(error.to_string().contains("at least 100663296 bytes"), "{error}");
         assert_eq!(Rooms::of(0, 3).unwrap(), Rooms::without_end(3));
     }
+
+    /// Each share as the table at the head of this file has it.
+    #[test]
+    fn a_cap_is_divided_as_the_table_says() {
+        const MIB: usize = 1 << 20;
+        let rooms = Rooms::of(512 * MIB, 2).unwrap();
+        let shares = (rooms.names, rooms.erasures, rooms.history, rooms.files);
+        assert_eq!(shares, (32 * MIB, 16 * MIB, 16 * MIB, 64 * MIB));
+        assert_eq!((rooms.threads, rooms.segment), (2, (512 - 64 - 8) * MIB / 2 - 64 * MIB));
+        assert_eq!(rooms.erasures_of_segment, 16 * MIB / 3);
+        assert_eq!(rooms.files_max(), 64 * MIB / 300);
+        // As many threads as have room, however many there are.
+        assert_eq!((Rooms::of(512 * MIB, 64).unwrap().threads, GROUP), (3, 64 * MIB));
+        // Alone: without what other threads hold, and with a group of its own size.
+        let alone = rooms.alone(MIB);
+        assert_eq!((alone.threads, alone.segment), (1, (512 - 64 - 8 - 2) * MIB));
+        assert_eq!(rooms.alone(40 * MIB).segment, (512 - 64 - 8 - 64) * MIB);
+        assert_eq!(Rooms { segment: 0, threads: 1, ..rooms }, Rooms { segment: 0, ..alone });
+    }
 }

@@ -6,6 +6,7 @@ use crate::error::ErrorKind;
 use crate::format::{history::HISTORY_NAME, side::SIDE_DIGEST_LEN};
 use crate::limits::FINDINGS_MAX;
 use crate::log::Options;
+use crate::merkle::Frontier;
 use crate::sign::SigningKey;
 use crate::storage::{Access, MemoryStorage};
 use crate::sync::Arc;
@@ -120,6 +121,8 @@ fn side_files_that_do_not_fit_beside_others_are_checked_in_another_pass() {
             let report = audit(&other, tight);
             let [finding] = report.findings.as_slice() else { panic!("{report:#?}") };
             assert_eq!((finding.cause, finding.file.as_str()), (Cause::IndexMismatch, &*name));
+            let bytes = (finding.wanted.as_deref(), finding.found.as_deref());
+            assert!(bytes.0.is_some() && bytes.0 != bytes.1, "{finding:?}");
         }
     }
 }
@@ -317,4 +320,22 @@ fn a_list_of_files_that_does_not_fit_is_an_error() {
     let tight = Rooms { files: 1000, ..rooms(1) };
     let error = verify_within(&files, &VerifyOptions::new(), tight).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
+}
+
+#[test]
+fn a_verdict_is_called_the_same_in_words_and_in_json() {
+    for verdict in [Verdict::Intact, Verdict::Tampered, Verdict::Unverifiable] {
+        assert_eq!(verdict.to_string(), verdict.as_str());
+        assert!(!verdict.as_str().is_empty());
+    }
+}
+
+#[test]
+fn a_tree_without_a_leaf_has_the_root_of_none() {
+    let mut frontier = Frontier::new();
+    assert_eq!(segment::root_of(None), hash::empty_root());
+    assert_eq!(segment::root_of(Some(&frontier)), hash::empty_root());
+    frontier.push(Hash([3; 32]), |_, _| ());
+    assert_eq!(segment::root_of(Some(&frontier)), frontier.root());
+    assert_ne!(frontier.root(), hash::empty_root());
 }

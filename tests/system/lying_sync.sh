@@ -80,5 +80,6 @@ for ((round = 0; round <= rounds; round++)); do
         lost_or_not 1 "its own history" "$wmark" verify "$log" --key "$key" --no-memory
         lost_or_not 1 "opening" "$wmark" -C "$log" ingest "$scratch/first.jsonl"
     fi
+    rm -rf "$log" # the disk is small, and rounds may be many
 done
 say "ok: every loss after a lie was told, by every outside witness (${SECONDS}s in all)"
