@@ -10,8 +10,9 @@
 //! 150 us: 1.0 M/s. The engine needs twice that for an entry: 0.65 M/s, ratio 0.65. Bulk, one sync at
 //! the end: the floor hashes at 2.2 M/s and its sync writes half a gigabyte in 0.3 s: 1.3 M/s; the
 //! engine encodes and places at 1.0 M/s, and its segments were partly written back meanwhile:
-//! 0.75 M/s, ratio 0.58. These two, and the pipelined ratio to this floor, were predicted later and
-//! have not been measured yet.
+//! 0.75 M/s, ratio 0.58. These two, and the pipelined ratio to this floor, were predicted later.
+//! Measured on 2026-11-28 on the other machine of docs/PERFORMANCE.md: 0.40 (0.35 M/s), 0.28 (0.38 M/s),
+//! pipelined 0.47 (0.60 M/s). The engine takes three times the predicted 900 ns there, the floor 1.5 times.
 //!
 //! Measured by `cargo bench --bench append` (2026-11-28, machine in docs/PERFORMANCE.md): 1.02, 0.99,
 //! 0.80, and pipelined 0.23 of a floor that was pipelined, too: half a million entries a second, half of what was predicted. The engine

@@ -7,7 +7,8 @@
 //!
 //! Of a type and an outcome in 4,000 entries, all 500 or so are read and hashed: 1 ms. A trace is
 //! four entries and a lookup: 12 us. Counting by agent adds up lengths for a thousand agents in each
-//! of six segments: 400 us. These three were predicted later, and have not been measured yet.
+//! of six segments: 400 us. These three were predicted later. Measured on 2026-11-28 on the other, slower
+//! machine of docs/PERFORMANCE.md: 570 us, 19 us, and 65 us, for totals are kept.
 //!
 //! Measured by `cargo bench --bench query` (2026-11-28, machine in docs/PERFORMANCE.md): id 1.9 us, agent
 //! 194 us (1.9 times the prediction: two hashes an entry), conjunction 208 us, counting an agent
