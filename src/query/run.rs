@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::stored::StoredEntry;
 use crate::format::{Flaw, index_name};
 use crate::index::id_key_of_text;
-use crate::limits::QUERY_BATCH_ENTRIES;
+use crate::limits::{QUERY_BATCH_ENTRIES, QUERY_BATCH_FIRST};
 use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
@@ -214,18 +214,22 @@ impl Walk<'_> {
         let mut plan = std::mem::take(&mut self.plan);
         let asked = self.asked;
         let result = with_matcher(view, asked, span, &mut plan, &mut |matcher, plan| {
-            let mut at = matcher.start();
-            let mut wanted = Vec::new();
+            let (mut at, mut wanted, mut failed) = (matcher.start(), Vec::new(), None);
+            let mut batch = QUERY_BATCH_FIRST;
             while !self.is_done {
                 // No more at once than are wanted: all but the engine's own are results.
-                let most = self.left.map_or(QUERY_BATCH_ENTRIES, |n| n.min(QUERY_BATCH_ENTRIES));
-                while wanted.len() < most
-                    && let Some(local) = self.next(view, matcher, &mut at, plan)?
-                {
-                    wanted.push(local);
+                let most = self.left.map_or(batch, |left| left.min(batch));
+                batch = (2 * batch).min(QUERY_BATCH_ENTRIES);
+                while wanted.len() < most && failed.is_none() {
+                    match self.next(view, matcher, &mut at, plan) {
+                        Ok(Some(local)) => wanted.push(local),
+                        Ok(None) => break,
+                        // Those in front of it are given first.
+                        Err(error) => failed = Some(error),
+                    }
                 }
                 if wanted.is_empty() {
-                    break;
+                    return failed.map_or(Ok(()), Err);
                 }
                 let entries = (view.read)(&wanted);
                 plan.entry_reads += entries.len() as u64;

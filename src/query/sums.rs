@@ -31,6 +31,9 @@ impl Sums {
     /// Adds to the count of a value.
     #[inline]
     pub(super) fn add(&mut self, term: &[u8], count: u64) {
+        if count == 0 {
+            return; // a value that nothing has takes no room
+        }
         let kept = self.totals.find(term).and_then(|number| self.counts.get_mut(number));
         match kept {
             Some(sum) => *sum += count,
@@ -68,5 +71,20 @@ impl Sums {
         let mut counts = Vec::with_capacity(keys.len());
         counts.extend(keys.into_iter().filter_map(named));
         counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_nothing_has_take_no_room() {
+        let mut sums = Sums::default();
+        for number in 0..100u64 {
+            sums.add(format!("agent {}", number % 50).as_bytes(), u64::from(number == 7) * 3);
+        }
+        assert_eq!(sums.fresh.len(), 1);
+        assert_eq!(sums.by_frequency(), [("agent 7".to_owned(), 3)]);
     }
 }

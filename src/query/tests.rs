@@ -13,6 +13,7 @@ use crate::types::Hash;
 use crate::view::list::Kept;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 
 /// What a random entry is made of.
 #[derive(Clone, Debug)]
@@ -550,5 +551,72 @@ fn an_index_that_lies_is_caught_in_use() {
         let query = Query::new().agent("agent-1").order(order);
         let error = run(&At(&beginning, 11), &query).unwrap_err();
         assert_eq!(error.message(), "the index hides an entry");
+    }
+}
+
+/// A view in which the time of one entry cannot be read.
+struct Unreadable<'a>(At<'a>, u64);
+
+impl Parts for Unreadable<'_> {
+    fn count(&self) -> usize {
+        self.0.count()
+    }
+
+    fn range(&self, part: usize) -> Range<u64> {
+        self.0.range(part)
+    }
+
+    fn with_part(&self, part: usize, f: &mut dyn FnMut(PartView<'_>) -> Result<()>) -> Result<()> {
+        self.0.with_part(part, &mut |view| {
+            let (first_index, read_time) = (view.first_index, view.read_time);
+            let read_time = |local: u32| match first_index + u64::from(local) == self.1 {
+                true => Err(Error::new(ErrorKind::Corrupt, "a damaged frame")),
+                false => read_time(local),
+            };
+            f(PartView { read_time: &read_time, ..view })
+        })
+    }
+
+    fn sealed(&self) -> usize {
+        self.0.sealed()
+    }
+
+    fn kept(&self, key: Key) -> Kept {
+        self.0.kept(key)
+    }
+
+    fn keep(&self, key: Key, kept: Kept) {
+        self.0.keep(key, kept);
+    }
+}
+
+/// However many are read at once: what matches in front of damage is handed out, and who stops in
+/// front of it never hears of it.
+#[test]
+fn matches_in_front_of_damage_are_handed_out() {
+    let spec = |second| Spec {
+        agent: 0,
+        event_type: 0,
+        outcome: None,
+        trace: None,
+        resource: None,
+        second,
+        is_system: false,
+        is_erased: false,
+    };
+    let specs: Vec<Spec> = (0..200).map(spec).collect();
+    let log = log(&specs, &[]);
+    let query = Query::new().since(EventTime::utc(10, 0)).order(Order::Oldest).limit(0);
+    for damaged in [11, 13, 40, 75, 199] {
+        let view = Unreadable(At(&log, 200), damaged);
+        let mut seen = Vec::new();
+        let walked = for_each(&view, &query, &mut |entry| {
+            seen.push(entry.index().get());
+            Ok(ControlFlow::Continue(()))
+        });
+        assert_eq!(walked.unwrap_err().kind(), ErrorKind::Corrupt);
+        assert!(seen.into_iter().eq(10..damaged), "{damaged}");
+        let stopped = for_each(&view, &query, &mut |_| Ok(ControlFlow::Break(())));
+        assert!(stopped.is_ok(), "{damaged}");
     }
 }
