@@ -57,6 +57,17 @@ fn forge(files: &MemoryStorage, name: &str) {
     file.write_all_at(&bytes, 0).unwrap();
 }
 
+/// What comes of the first segment alone.
+fn first_segment(storage: &MemoryStorage) -> (Task, segment::Outcome) {
+    let survey = survey::Survey::of(storage, TreeSize::default(), &rooms(1)).unwrap();
+    let (anchors, meter) = (Anchors::new(Vec::new()), Meter::new(0, None));
+    let (anchors, meter, rooms) = (&anchors, &meter, rooms(1));
+    let audit = Audit { storage, anchors, is_live: false, meter, rooms };
+    let task = survey.tasks[0].clone();
+    let outcome = segment::check(&audit, &task, None);
+    (task, outcome)
+}
+
 fn limits(report: &Report) -> Vec<&Finding> {
     report.findings.iter().filter(|finding| finding.cause == Cause::MemoryLimit).collect()
 }
@@ -229,21 +240,11 @@ fn more_names_than_fit_end_the_recount_and_nothing_else() {
 #[test]
 fn a_segment_with_more_names_than_fit_is_not_counted_to_its_end() {
     let files = log();
-    let survey = survey::Survey::of(&files, TreeSize::default(), &rooms(1)).unwrap();
-    let (anchors, meter) = (Anchors::new(Vec::new()), Meter::new(0, None));
-    let audit = Audit {
-        storage: &files,
-        anchors: &anchors,
-        is_live: false,
-        meter: &meter,
-        rooms: rooms(1),
-    };
-    let task = &survey.tasks[0];
-    let outcome = segment::check(&audit, task, None);
+    let (task, outcome) = first_segment(&files);
     let mut counted = Vec::new();
     for room in (0..400).map(|n| n * 64) {
         let mut recount = recount::Recount::new(room);
-        let findings = recount.take(task, &outcome);
+        let findings = recount.take(&task, &outcome);
         let is_over = findings.iter().any(|finding| finding.cause == Cause::MemoryLimit);
         assert_eq!(findings.len(), usize::from(is_over), "{findings:#?}");
         assert!(recount.room() <= room);
@@ -255,24 +256,14 @@ fn a_segment_with_more_names_than_fit_is_not_counted_to_its_end() {
 #[test]
 fn a_segment_that_lost_its_footer_before_another_look_is_named() {
     let files = log();
-    let survey = survey::Survey::of(&files, TreeSize::default(), &rooms(1)).unwrap();
-    let (anchors, meter) = (Anchors::new(Vec::new()), Meter::new(0, None));
-    let audit = Audit {
-        storage: &files,
-        anchors: &anchors,
-        is_live: false,
-        meter: &meter,
-        rooms: rooms(1),
-    };
-    let task = &survey.tasks[0];
-    let outcome = segment::check(&audit, task, None);
+    let (task, outcome) = first_segment(&files);
     let (mut kept, mut lost) =
         (Joined::new(None, None, rooms(1)), Joined::new(None, None, rooms(1)));
-    kept.take_again(task, segment::check(&audit, task, None));
+    kept.take_again(&task, first_segment(&files).1);
     assert!(kept.findings.is_empty(), "{:#?}", kept.findings);
     let file = files.open(&task.name(), Access::Write).unwrap();
     file.set_len(outcome.data_end).unwrap();
-    lost.take_again(task, segment::check(&audit, task, None));
+    lost.take_again(&task, first_segment(&files).1);
     let causes: Vec<Cause> = lost.findings.iter().map(|finding| finding.cause).collect();
     assert_eq!(causes, [Cause::Unreadable], "{:#?}", lost.findings);
 }
