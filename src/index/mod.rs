@@ -17,13 +17,15 @@
 
 mod memory;
 mod sealed;
+mod seeded;
 mod table;
 mod totals;
 mod walker;
 
 pub(crate) use memory::MemIndex;
 pub(crate) use sealed::SealedIndex;
-pub(crate) use table::{TermTable, hash_bytes, hash_number, random_seed};
+pub(crate) use seeded::Seeded;
+pub(crate) use table::TermTable;
 pub(crate) use totals::{Adding, Total, Totals, for_each_total};
 pub(crate) use walker::{Postings, Walker};
 

@@ -4,9 +4,8 @@
 //! with a seed of its own, so that whoever chooses names cannot choose where they fall.
 
 use crate::format::footer::{Counter, Footer};
-use crate::index::{hash_bytes, random_seed};
+use crate::index::Seeded;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher};
 
 /// Entries so far, per name.
 #[derive(Debug, Default)]
@@ -54,44 +53,6 @@ impl Counters {
     pub(crate) fn take(&mut self, footer: &Footer) {
         self.agents.take(&footer.agents);
         self.types.take(&footer.types);
-    }
-}
-
-/// A quick hash with a seed.
-#[derive(Clone, Debug)]
-struct Seeded(u64);
-
-impl Default for Seeded {
-    fn default() -> Self {
-        Self(random_seed())
-    }
-}
-
-impl BuildHasher for Seeded {
-    type Hasher = Name;
-
-    fn build_hasher(&self) -> Name {
-        Name(self.0)
-    }
-}
-
-/// The hash of one name: the seed, then the name's hash.
-struct Name(u64);
-
-impl Hasher for Name {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = hash_bytes(self.0, bytes).into();
-    }
-
-    /// A name's hash depends on its length anyhow.
-    #[inline]
-    fn write_usize(&mut self, _len: usize) {}
-
-    #[inline]
-    fn finish(&self) -> u64 {
-        // Tables look at the upper bits and at the lower ones.
-        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 }
 

@@ -3,52 +3,13 @@
 //! Callers who let the log choose ids never pay for this: the table is filled when the first
 //! caller-given id arrives. It is a filter: a hit is confirmed by reading the entry.
 
-use crate::index::{hash_bytes, hash_number, random_seed};
+use crate::index::Seeded;
 use crate::limits::RECENT_IDS;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher};
 
 /// A table by id keys. They are hashes already, of which a part could be chosen: a seed keeps
 /// whoever chooses ids from choosing where they fall.
 pub(crate) type ByIdKey<T> = HashMap<u64, T, Seeded>;
-
-/// A quick hash with a seed.
-#[derive(Clone, Debug)]
-pub(crate) struct Seeded(u64);
-
-impl Default for Seeded {
-    fn default() -> Self {
-        Self(random_seed())
-    }
-}
-
-impl BuildHasher for Seeded {
-    type Hasher = IdKey;
-
-    fn build_hasher(&self) -> IdKey {
-        IdKey(self.0)
-    }
-}
-
-/// The hash of one id key: the seed, then the key's hash.
-#[derive(Debug)]
-pub(crate) struct IdKey(u64);
-
-impl Hasher for IdKey {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = hash_bytes(self.0, bytes).into();
-    }
-
-    #[inline]
-    fn write_u64(&mut self, key: u64) {
-        self.0 = hash_number(self.0, key);
-    }
-
-    #[inline]
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
 
 /// Key of an id to the latest index that had it; holds the last million entries, at most two.
 #[derive(Debug, Default)]
