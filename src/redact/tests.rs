@@ -326,7 +326,8 @@ fn nested() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),
         any::<bool>().prop_map(Into::into),
-        any::<i64>().prop_map(Into::into),
+        // One in some ten thousand longer numbers is that of a payment card, and so a secret.
+        (-1_000_000_000_000i64..1_000_000_000_000).prop_map(Into::into),
         word.clone().prop_map(Into::into),
     ];
     leaf.prop_recursive(4, 24, 4, move |inner| {
