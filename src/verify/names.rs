@@ -344,4 +344,64 @@ mod tests {
         let wanted = (0..last).map(|len| (len as usize, vec![3 * (last - len)]));
         assert!(found.into_iter().eq(wanted));
     }
+
+    #[test]
+    fn names_that_differ_in_one_byte_are_two_and_hash_apart() {
+        let seeds = [0x9e37_79b9_7f4a_7c15, 0xd1b5_4a32_d192_ed03];
+        for len in 0..50 {
+            let name = vec![b'n'; len];
+            assert!(is_same(&name, &name.clone()), "{len}");
+            let mut others = vec![[name.as_slice(), &[0]].concat()];
+            for at in 0..len {
+                let mut other = name.clone();
+                other[at] ^= 1;
+                others.push(other);
+            }
+            for other in others {
+                assert!(!is_same(&name, &other), "{len}");
+                assert_ne!(hash_name(seeds, &name), hash_name(seeds, &other), "{len}");
+            }
+            let swapped = [seeds[1], seeds[0]];
+            assert_ne!(hash_name(seeds, &name), hash_name(swapped, &name), "{len}");
+        }
+    }
+
+    #[test]
+    fn a_gap_in_the_numbers_is_as_long_as_what_was_lost_may_make_it() {
+        let mut seen = Occurrences::first(3, 5, 2);
+        assert_eq!((seen.first_seq, seen.first_local, seen.lost_before), (5, 3, 2));
+        assert_eq!(seen.next(6, 2), None);
+        assert_eq!(seen.next(8, 3), None, "one was lost: it may have had 7");
+        assert_eq!(seen.next(10, 3), Some((9, 10)), "none was lost since");
+        assert_eq!(seen.next(13, 4), Some((11, 13)), "one was lost, two are missing");
+        assert_eq!(seen.next(13, 9), Some((14, 13)), "numbers never go back");
+        assert_eq!(seen.next(u64::MAX, u64::MAX), None);
+        assert_eq!((seen.next_seq, seen.lost_at), (u64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn what_names_take_is_counted_to_the_byte() {
+        let mut names = Names::default();
+        assert_eq!(names.bytes(), 0);
+        for (local, name) in [(0, "ab"), (2, "cde"), (3, "ab")] {
+            let number = names.number(name.as_bytes());
+            names.note(number, local);
+            names.recount(number, local, (0, 0));
+        }
+        let (two, four) = (2 * (size_of::<usize>() + size_of::<Occurrences>()), 4 * 4);
+        assert_eq!(names.bytes(), 5 + two + four + SLOTS_MIN * 8);
+        assert_eq!((names.has(b"cde"), names.has(b"cd"), names.has(b"")), (true, false, false));
+    }
+
+    /// Slots never fill up, or a name that is not there would be looked for without end.
+    #[test]
+    fn a_quarter_of_the_slots_is_always_free() {
+        let mut names = Names::default();
+        for number in 0..2000u32 {
+            assert_eq!(names.number(&number.to_le_bytes()), number as usize);
+            let taken = names.slots.iter().filter(|slot| slot.1 != 0).count();
+            assert_eq!(taken, names.len());
+            assert!(names.slots.len().is_power_of_two() && taken * 4 <= names.slots.len() * 3);
+        }
+    }
 }

@@ -144,3 +144,94 @@ impl<'a> Pieces<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash;
+    use crate::storage::{MemoryStorage, Storage};
+
+    const LEN: usize = 2 * PIECE_BYTES + PIECE_BYTES / 2;
+
+    fn file() -> (Arc<dyn StorageFile>, Vec<u8>) {
+        let bytes: Vec<u8> = (0..LEN).map(|at| (at * 7 + at / 251) as u8).collect();
+        let file = MemoryStorage::new().create("x").unwrap();
+        file.write_all_at(&bytes, 0).unwrap();
+        (file, bytes)
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_the_file_and_forward_each_is_read_once() {
+        let (file, bytes) = file();
+        for end in [0, 1, PIECE_BYTES, LEN - 1, LEN, LEN + 5] {
+            for step in [1000, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1] {
+                let told = std::sync::Mutex::new((0, 0));
+                let tell = |done, total| *told.lock().unwrap() = (done, total);
+                let meter = Meter::new(7, Some(&tell));
+                let mut pieces = Pieces::new(Arc::clone(&file), end as u64, &meter);
+                for at in (0..LEN + step).step_by(step) {
+                    let most = end.min(LEN);
+                    let wanted = &bytes[at.min(most)..(at + step).min(most)];
+                    assert!(pieces.get(at as u64, step).unwrap() == wanted, "{end} {step} {at}");
+                }
+                assert_eq!(meter.done(), end.min(LEN) as u64, "{end} {step}");
+                // Told no more than there was said to be, and nothing where nothing was read.
+                let last = if end == 0 { (0, 0) } else { (7.min(end as u64), 7) };
+                assert_eq!(*told.lock().unwrap(), last);
+                assert!(
+                    pieces.largest() <= PIECE_BYTES + step && pieces.largest() >= end.min(step)
+                );
+            }
+        }
+    }
+
+    /// Backwards, over what is at hand, and past it.
+    #[test]
+    fn the_bytes_are_those_of_the_file_in_any_order() {
+        let (file, bytes) = file();
+        let meter = Meter::new(LEN as u64, None);
+        let mut pieces = Pieces::new(file, LEN as u64, &meter);
+        let (mut at, mut state) = (0usize, 1u32);
+        for _ in 0..400 {
+            state = state.wrapping_mul(0x915f_77f5).wrapping_add(1);
+            let len = (state >> 8) as usize % 5000;
+            at = match state >> 30 {
+                0 => (state >> 4) as usize % LEN,
+                1 => at.saturating_sub(len / 2),
+                _ => at + len,
+            };
+            let wanted = &bytes[at.min(LEN)..(at + len).min(LEN)];
+            assert!(pieces.get(at as u64, len).unwrap() == wanted, "{at} {len}");
+        }
+    }
+
+    #[test]
+    fn the_digest_is_that_of_all_bytes_whatever_was_read_before() {
+        let (file, bytes) = file();
+        let orders: [&[(usize, usize)]; 6] = [
+            &[],
+            &[(0, LEN)],
+            &[(0, 10), (PIECE_BYTES - 5, 10), (PIECE_BYTES + 3, 10)],
+            &[(0, 10), (2 * PIECE_BYTES, 10), (5, 10)],
+            &[(2 * PIECE_BYTES, 10)],
+            &[(0, 10), (700, PIECE_BYTES), (300, PIECE_BYTES)],
+        ];
+        for end in [0, 1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, LEN - 16, LEN] {
+            for order in orders {
+                let meter = Meter::new(LEN as u64, None);
+                let mut pieces = Pieces::new(Arc::clone(&file), LEN as u64, &meter);
+                assert_eq!(pieces.digest().unwrap(), None, "nobody asked");
+                pieces.digest_to(end as u64);
+                for (at, len) in order {
+                    pieces.get(*at as u64, *len).unwrap();
+                }
+                let found = pieces.digest().unwrap();
+                assert_eq!(found, Some(hash::seal(&bytes[..end])), "{end} {order:?}");
+            }
+        }
+        let meter = Meter::new(0, None);
+        let mut pieces = Pieces::new(file, LEN as u64 + 9, &meter);
+        pieces.digest_to(LEN as u64 + 1);
+        assert_eq!(pieces.digest().unwrap(), None, "the file is shorter");
+    }
+}

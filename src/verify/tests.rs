@@ -3,12 +3,16 @@
 use super::*;
 use crate::entry::Entry;
 use crate::error::ErrorKind;
-use crate::format::{history::HISTORY_NAME, side::SIDE_DIGEST_LEN};
+use crate::format::{
+    footer::{FOOTER_TAIL_LEN, Footer},
+    history::HISTORY_NAME,
+    side::SIDE_DIGEST_LEN,
+};
 use crate::limits::FINDINGS_MAX;
 use crate::log::Options;
 use crate::merkle::Frontier;
 use crate::sign::SigningKey;
-use crate::storage::{Access, MemoryStorage};
+use crate::storage::{Access, MemoryStorage, StorageFile};
 use crate::sync::Arc;
 
 const SEGMENTS_LEAST: usize = 3;
@@ -48,8 +52,7 @@ fn names(files: &MemoryStorage, ending: &str) -> Vec<String> {
 /// Changes a byte of a side file and makes its digest right.
 fn forge(files: &MemoryStorage, name: &str) {
     let file = files.open(name, Access::Write).unwrap();
-    let mut bytes = vec![0u8; usize::try_from(file.len().unwrap()).unwrap()];
-    file.read_exact_at(&mut bytes, 0).unwrap();
+    let mut bytes = read(&*file);
     let end = bytes.len() - SIDE_DIGEST_LEN;
     bytes[end - 1] ^= 1;
     let digest = hash::seal(&bytes[..end]);
@@ -66,6 +69,12 @@ fn first_segment(storage: &MemoryStorage) -> (Task, segment::Outcome) {
     let task = survey.tasks[0].clone();
     let outcome = segment::check(&audit, &task, None);
     (task, outcome)
+}
+
+fn read(file: &dyn StorageFile) -> Vec<u8> {
+    let mut bytes = vec![0u8; usize::try_from(file.len().unwrap()).unwrap()];
+    file.read_exact_at(&mut bytes, 0).unwrap();
+    bytes
 }
 
 fn limits(report: &Report) -> Vec<&Finding> {
@@ -329,4 +338,81 @@ fn a_tree_without_a_leaf_has_the_root_of_none() {
     frontier.push(Hash([3; 32]), |_, _| ());
     assert_eq!(segment::root_of(Some(&frontier)), frontier.root());
     assert_ne!(frontier.root(), hash::empty_root());
+}
+
+/// A crash leaves each sector of a footer as it was, zeros, or as it is to be.
+#[test]
+fn a_footer_that_a_crash_left_half_written_is_told_from_one_that_was_changed() {
+    const SECTOR: usize = 512;
+    let files = log();
+    let segments = names(&files, ".seg");
+    let name = &segments[segments.len() - 2];
+    let file = files.open(name, Access::Write).unwrap();
+    let whole = read(&*file);
+    let (footer, _) = Footer::decode(&whole[footer_at(&whole)..]).unwrap();
+    let begin = usize::try_from(footer.data_end).unwrap();
+    assert!(whole.len() - begin > 3 * SECTOR);
+    let put = |bytes: &[u8]| {
+        file.set_len(0).unwrap();
+        file.write_all_at(bytes, 0).unwrap();
+        audit(&files, Rooms::without_end(1))
+    };
+    let check_unsealed = |report: &Report| {
+        let is_named =
+            |note: &String| note.starts_with(name.as_str()) && note.contains("no footer");
+        assert!(report.findings.is_empty() && report.notes.iter().any(is_named), "{report:#?}");
+    };
+    let (first, last) = (begin / SECTOR, whole.len().div_ceil(SECTOR));
+    for sector in first..last {
+        let sector = (sector * SECTOR).max(begin)..((sector + 1) * SECTOR).min(whole.len());
+        let mut missing = whole.clone();
+        missing[sector.clone()].fill(0);
+        check_unsealed(&put(&missing));
+        check_unsealed(&put(&whole[..sector.end - usize::from(sector.end == whole.len())]));
+        let mut alone = whole.clone();
+        alone[begin..sector.start].fill(0);
+        alone[sector.end..].fill(0);
+        check_unsealed(&put(&alone));
+    }
+    check_unsealed(&put(&whole[..begin]));
+    check_unsealed(&put(&[&whole[..begin], &[0; 3 * SECTOR]].concat()));
+    for at in (begin..whole.len()).step_by(101).chain([begin + 1, whole.len() - 20]) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        let report = put(&bytes);
+        let [finding] = report.findings.as_slice() else { panic!("{at}: {report:#?}") };
+        // A digest is compared whole, and with what stands before it.
+        let digest = whole.len() - FOOTER_TAIL_LEN..whole.len() - 16;
+        let place = if digest.contains(&at) { digest.start } else { at };
+        assert_eq!((finding.cause, finding.offset), (Cause::BadSeal, Some(place as u64)), "{at}");
+        if place != at {
+            continue;
+        }
+        let window = |bytes: &[u8]| crate::types::hex(&bytes[at..bytes.len().min(at + 8)]);
+        let shown = (finding.wanted.clone(), finding.found.clone());
+        let sector_end = (at / SECTOR + 1) * SECTOR;
+        let seen = &bytes[..bytes.len().min(sector_end)];
+        assert_eq!(shown, (Some(window(&whole)), Some(window(seen))), "{at}");
+    }
+}
+
+/// Where the footer of a sealed segment begins.
+fn footer_at(segment: &[u8]) -> usize {
+    let last16 = segment.last_chunk::<16>().unwrap();
+    let len = Footer::len_from_tail(last16, segment.len() as u64).unwrap();
+    segment.len() - usize::try_from(len).unwrap()
+}
+
+#[test]
+fn a_footer_is_missed_where_two_segments_follow() {
+    let files = log();
+    let name = &names(&files, ".seg")[0];
+    let file = files.open(name, Access::Write).unwrap();
+    let end = footer_at(&read(&*file)) as u64;
+    file.set_len(end).unwrap();
+    let report = audit(&files, Rooms::without_end(1));
+    let [finding] = report.findings.as_slice() else { panic!("{report:#?}") };
+    assert_eq!((finding.cause, finding.offset), (Cause::BadSeal, Some(end)));
+    let shown = (finding.wanted.as_deref(), finding.found.as_deref());
+    assert_eq!(shown, (Some("a footer"), Some("none that is whole")));
 }
