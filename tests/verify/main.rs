@@ -9,6 +9,7 @@ mod garbage;
 mod healthy;
 mod losses;
 mod tamper;
+mod told;
 mod unreadable;
 
 use std::ops::Range;

@@ -10,9 +10,9 @@ pub(super) const ORIGIN: &str = "tamper.example/agents";
 const BEGAN: u64 = 1_767_225_600_000_000_000;
 
 /// A log at rest, and what is known of it elsewhere.
-pub(super) struct Base {
-    pub(super) files: Files,
-    pub(super) head: TreeHead,
+pub(crate) struct Base {
+    pub(crate) files: Files,
+    pub(crate) head: TreeHead,
     /// Sizes of the recorded checkpoints, ascending.
     pub(super) signed: Vec<u64>,
     /// The directory after each group, as a snapshot of a running writer's disk shows it.
@@ -46,7 +46,7 @@ pub(super) fn files_of(storage: &MemoryStorage) -> Files {
 }
 
 /// A storage with these files.
-pub(super) fn storage_of(files: &Files) -> MemoryStorage {
+pub(crate) fn storage_of(files: &Files) -> MemoryStorage {
     let storage = MemoryStorage::new();
     for (name, bytes) in files {
         storage.create(name).unwrap().write_all_at(bytes, 0).unwrap();
@@ -89,7 +89,7 @@ impl Base {
 
     /// The same story in segments of a few entries, which no configuration gives: small enough to
     /// flip every bit. The side files are the engine's.
-    pub(super) fn small(align: u16, bytes: usize) -> Self {
+    pub(crate) fn small(align: u16, bytes: usize) -> Self {
         let groups = match (bytes > 64 << 10, align) {
             (false, _) => 12,
             (true, 1) => 190,

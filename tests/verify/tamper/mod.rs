@@ -12,7 +12,7 @@
 //! `WMARK_TAMPER_SEED` (printed) and `WMARK_TAMPER_ROUNDS` choose what is done and how often.
 #![expect(clippy::print_stdout, reason = "a seed can be repeated only when it was seen")]
 
-mod base;
+pub(crate) mod base;
 mod bits;
 mod case;
 mod corpus;
@@ -27,7 +27,7 @@ mod promises;
 mod segments;
 mod sides;
 mod surroundings;
-mod taken;
+pub(crate) mod taken;
 
 use case::Class;
 

@@ -14,7 +14,7 @@ use witnessmark::merkle::Frontier;
 use witnessmark::{Hash, hash};
 
 /// Names of files and their bytes.
-pub(super) type Files = BTreeMap<String, Vec<u8>>;
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
 /// One group: what its header says that is not derived, and its frames.
 #[derive(Clone)]
