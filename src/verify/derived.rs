@@ -254,3 +254,74 @@ impl Derived {
         Some(builder.sections())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was derived of entries of one agent and one type, which was not looked at yet.
+    fn derived(with_index: bool, with_nodes: bool, entries: u32) -> Derived {
+        let mut derived = Derived::new(with_index, with_nodes, 0);
+        derived.count = entries;
+        for (key, name) in [(Key::Agent, "somebody"), (Key::Type, "tool_invocation")] {
+            let names = &mut derived.names[key.slot()];
+            let number = names.number(name.as_bytes());
+            names.recount(number, 0, (0, 0));
+            (0..entries).for_each(|local| names.note(number, local));
+        }
+        derived
+    }
+
+    fn bytes(derived: &Derived) -> usize {
+        derived.names.iter().map(Names::bytes).sum()
+    }
+
+    #[test]
+    fn side_files_are_given_up_at_the_byte_and_names_after_them() {
+        for (with_index, with_nodes) in [(true, false), (false, true), (true, true)] {
+            let whole = derived(with_index, with_nodes, 48);
+            // A node of 32 bytes, and nine numbers of four.
+            let flat = if with_nodes { 48 * (32 + 36) } else { 0 };
+            let need = 3 * bytes(&whole) + flat;
+            for (room, fits) in [(need, true), (need - 1, false)] {
+                let mut derived = derived(with_index, with_nodes, 48);
+                derived.room = room;
+                derived.fit();
+                let kept = (derived.with_index, derived.with_nodes);
+                assert_eq!(kept, (fits && with_index, fits && with_nodes), "{room}");
+                assert_eq!(derived.has_no_room, !fits);
+                // Names are kept, without the entries that have them.
+                let agents = &derived.names[Key::Agent.slot()];
+                assert!(!derived.has_no_names && agents.has(b"somebody"));
+                assert_eq!(bytes(&derived) < bytes(&whole), !fits);
+            }
+        }
+        let need = 2 * bytes(&derived(false, false, 48));
+        for (room, fits) in [(need, true), (need - 1, false)] {
+            let mut derived = derived(false, false, 48);
+            derived.room = room;
+            derived.fit();
+            assert_eq!((derived.has_no_room, derived.has_no_names), (false, !fits));
+            assert_eq!(derived.names[Key::Type.slot()].has(b"tool_invocation"), fits);
+        }
+        // An index with names that fit once, but not twice beside what it is made of.
+        let mut both = derived(true, false, 48);
+        both.room = 1;
+        both.fit();
+        assert!(both.has_no_room && both.has_no_names && bytes(&both) == 0);
+    }
+
+    #[test]
+    fn sections_are_made_of_every_entry_or_not_at_all() {
+        let subject = |count| Subject {
+            log_id: [1; 32],
+            generation: 0,
+            first_index: 0,
+            count,
+            root: crate::types::Hash::ZERO,
+        };
+        assert!(derived(true, false, 3).index_sections(&subject(3)).is_some());
+        assert!(derived(true, false, 3).index_sections(&subject(4)).is_none());
+        assert!(derived(false, false, 3).index_sections(&subject(3)).is_none());
+    }
+}

@@ -21,7 +21,7 @@ use crate::types::{Hash, TreeSize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What an erased entry takes until it is known whether a later one declares it.
-const ERASED_BYTES: usize = 4 * size_of::<Erased>() + 64;
+pub(super) const ERASED_BYTES: usize = 4 * size_of::<Erased>() + 64;
 
 /// Where the segment before ended.
 struct End {

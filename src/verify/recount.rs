@@ -235,4 +235,90 @@ mod tests {
         }
         assert_eq!((found.findings.len(), found.left_out), (FINDINGS_MAX, 3));
     }
+
+    fn seen(seq: u64, lost_before: u64) -> Occurrences {
+        let (next_seq, lost_at) = (seq + 1, lost_before);
+        Occurrences { first_seq: seq, first_local: 0, lost_before, next_seq, lost_at }
+    }
+
+    #[test]
+    fn a_first_number_may_be_higher_by_as_many_as_were_lost_since() {
+        assert_eq!(misses((5, 0), &seen(5, 0), 0), None);
+        assert_eq!(misses((5, 0), &seen(6, 0), 0), Some(5));
+        assert_eq!(misses((5, 0), &seen(4, 0), 9), Some(5), "never lower");
+        assert_eq!(misses((5, 2), &seen(7, 1), 3), None, "three and one, but two before");
+        assert_eq!(misses((5, 2), &seen(8, 1), 3), Some(5));
+        assert_eq!(misses((5, 4), &seen(6, 0), 4), Some(5));
+        assert_eq!(misses((5, u64::MAX), &seen(900, 0), u64::MAX), None, "nothing is known");
+        assert_eq!(misses((5, 0), &seen(4, 0), u64::MAX), Some(5));
+    }
+
+    #[test]
+    fn a_new_name_takes_its_bytes_and_a_place() {
+        let mut counts = Counts::default();
+        let mut room = COUNT_BYTES + 4;
+        assert!(!counts.set(b"abcde", (1, 0), &mut room) && room == COUNT_BYTES + 4);
+        assert!(counts.set(b"abcd", (1, 0), &mut room) && room == 0);
+        assert!(counts.set(b"abcd", (2, 7), &mut room) && room == 0);
+        assert_eq!((counts.get(b"abcd"), counts.get(b"abcde")), ((2, 7), (0, 0)));
+    }
+
+    /// Checks counters at byte 100 against two names of three and one entries, of which `lost` may
+    /// have been anybody's; returns what is said and what is known of the names afterwards.
+    fn checked(counters: &[(&str, u64)], lost: u64) -> (Vec<String>, Vec<(u64, u64)>) {
+        let (mut names, mut counts, mut room) = (Names::default(), Counts::default(), 1 << 20);
+        for (name, entries) in [("a", 3), ("bb", 1)] {
+            let number = names.number(name.as_bytes());
+            names.recount(number, 0, (0, 0));
+            counts.set(name.as_bytes(), (entries, 0), &mut room);
+        }
+        let counter =
+            |(name, entries): &(&str, u64)| Counter { name: (*name).to_owned(), entries: *entries };
+        let counters: Vec<Counter> = counters.iter().map(counter).collect();
+        let (mut at, mut said) = (100, Vec::new());
+        let counted = Counted { counters: &counters, names: &names, lost };
+        let has_room = counted.check(&mut counts, &mut room, &mut at, |at, who, wanted, is| {
+            said.push(format!("{at} {}: {wanted}, {is}", shown(who)));
+        });
+        assert!(has_room);
+        let len: usize = counters.iter().map(|counter| counter.name.len() + 10).sum();
+        assert_eq!(at, 100 + len as u64);
+        (said, ["a", "bb", "c"].map(|name| counts.get(name.as_bytes())).to_vec())
+    }
+
+    #[test]
+    fn counters_are_held_against_what_was_counted() {
+        let told = |counters: &[(&str, u64)], lost| checked(counters, lost).0;
+        assert!(told(&[("a", 3), ("bb", 1)], 0).is_empty());
+        assert_eq!(told(&[("a", 4), ("bb", 1)], 0), ["100 a: 3, 4"]);
+        assert_eq!(told(&[("a", 3), ("bb", 0)], 0), ["111 bb: 1, 0"]);
+        assert_eq!(told(&[("a", 3), ("bb", 1), ("c", 1)], 0), ["123 c: no counter, 1"]);
+        assert_eq!(told(&[("a", 3)], 0), ["111 bb: a counter, none"]);
+        assert_eq!(
+            told(&[("a", 3), ("c", 1)], 0),
+            ["111 c: no counter, 1", "122 bb: a counter, none"]
+        );
+    }
+
+    #[test]
+    fn what_was_lost_may_be_in_a_counter_and_is_known_from_then_on() {
+        let (said, known) = checked(&[("a", 5), ("bb", 1), ("c", 2)], 2);
+        assert!(said.is_empty(), "{said:?}");
+        assert_eq!(known, [(5, 2), (1, 2), (2, 2)]);
+        let (said, known) = checked(&[("a", 6), ("bb", 0), ("c", 3)], 2);
+        assert_eq!(said, ["100 a: 3, 6", "111 bb: 1, 0", "123 c: 0, 3"]);
+        assert_eq!(known, [(3, 0), (1, 0), (0, 0)]);
+    }
+
+    #[test]
+    fn a_counter_of_a_name_that_has_no_room_ends_the_count() {
+        let counters = [Counter { name: "c".to_owned(), entries: 1 }];
+        let (names, mut counts, mut at) = (Names::default(), Counts::default(), 0);
+        for (mut room, lost, goes_on) in
+            [(COUNT_BYTES, 1, false), (COUNT_BYTES + 1, 1, true), (0, 0, true)]
+        {
+            let counted = Counted { counters: &counters, names: &names, lost };
+            assert_eq!(counted.check(&mut counts, &mut room, &mut at, |_, _, _, _| ()), goes_on);
+        }
+    }
 }

@@ -77,3 +77,67 @@ fn frames_to_end(bytes: &[u8], most: u64, effort: &mut Effort) -> Option<Option<
     }
     Some(Some(count))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::group::GROUP_HEADER_LEN;
+    use crate::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
+    use crate::storage::{Access, Storage};
+
+    const BROKEN: usize = 200;
+
+    /// The hash before the first entry, and bytes that are no frame with its first two behind them.
+    fn broken_and_two() -> (Hash, Vec<u8>, [usize; 2]) {
+        let file = super::super::tests::log().open(&crate::format::segment_name(0), Access::Read);
+        let mut bytes = vec![0u8; 8 << 10];
+        file.unwrap().read_exact_at(&mut bytes, 0).unwrap();
+        let before = SegmentHeader::decode(&bytes[..SEGMENT_HEADER_LEN]).unwrap().previous_hash;
+        let frames = &bytes[SEGMENT_HEADER_LEN + GROUP_HEADER_LEN..];
+        let first = Frame::decode(frames).unwrap().stored_len as usize;
+        let second = Frame::decode(&frames[first..]).unwrap().stored_len as usize;
+        let all = [&[0xff; BROKEN][..], &frames[..first + second]].concat();
+        (before, all, [first, second])
+    }
+
+    #[test]
+    fn the_next_frame_is_the_one_that_follows_or_the_first_of_those_that_fill_the_group() {
+        let (before, bytes, [first, _]) = broken_and_two();
+        let find =
+            |previous, next, end| next_frame(&bytes, next, end, previous, &mut Effort::default());
+        // It is hashed as the entry of index 0, whatever else there may be.
+        assert_eq!(find(Some(before), 0, 9), Some((BROKEN, 0)));
+        assert_eq!(find(Some(before), 0, 1), Some((BROKEN, 0)));
+        // By counting back from the end: the last two, or the last one where two are too many.
+        assert_eq!(find(None, 5, 9), Some((BROKEN, 7)));
+        assert_eq!(find(None, 5, 7), Some((BROKEN, 5)));
+        assert_eq!(find(None, 5, 6), Some((BROKEN + first, 5)));
+        assert_eq!(find(Some(Hash([7; 32])), 5, 9), Some((BROKEN, 7)));
+        assert_eq!(find(Some(before), 5, 5), None);
+        // Frames that do not end with the group are none.
+        let cut = &bytes[..bytes.len() - 1];
+        assert_eq!(next_frame(cut, 5, 9, None, &mut Effort::default()), None);
+        assert_eq!(next_frame(cut, 0, 9, Some(before), &mut Effort::default()), Some((BROKEN, 0)));
+    }
+
+    #[test]
+    fn what_a_search_may_cost_is_counted_to_the_byte() {
+        let (before, bytes, [first, second]) = broken_and_two();
+        let find = |previous, effort| next_frame(&bytes, 0, 9, previous, &mut Effort(effort));
+        let by_hash = STEP_COST + first as u64;
+        assert_eq!(find(Some(before), by_hash), Some((BROKEN, 0)));
+        assert_eq!(find(Some(before), by_hash - 1), None);
+        let by_count = STEP_COST + 2 * STEP_COST;
+        assert_eq!(find(None, by_count), Some((BROKEN, 7)));
+        assert_eq!(find(None, by_count - 1), None);
+        let by_both = by_hash + 2 * STEP_COST;
+        assert_eq!(find(Some(Hash([7; 32])), by_both), Some((BROKEN, 7)));
+        assert_eq!(find(Some(Hash([7; 32])), by_both - 1), None);
+        let mut effort = Effort(3 * STEP_COST);
+        assert_eq!(frames_to_end(&bytes[BROKEN..], 2, &mut effort), Some(Some(2)));
+        assert_eq!(effort.0, STEP_COST);
+        assert_eq!(frames_to_end(&bytes[BROKEN + first..], 2, &mut effort), Some(Some(1)));
+        assert_eq!(frames_to_end(&bytes[bytes.len() - second..], 0, &mut Effort(64)), Some(None));
+        assert_eq!(frames_to_end(&bytes[BROKEN..], 2, &mut effort), None);
+    }
+}

@@ -3,6 +3,7 @@
 use super::*;
 use crate::entry::Entry;
 use crate::error::ErrorKind;
+use crate::format::segment::SEGMENT_CRC_OFFSET;
 use crate::format::{
     footer::{FOOTER_TAIL_LEN, Footer},
     history::HISTORY_NAME,
@@ -18,7 +19,7 @@ use crate::sync::Arc;
 const SEGMENTS_LEAST: usize = 3;
 
 /// A log of some small segments, sealed but for the last, that signed a few checkpoints.
-fn log() -> MemoryStorage {
+pub(super) fn log() -> MemoryStorage {
     let files = MemoryStorage::new();
     let options = Options::on_storage(Arc::new(files.clone())).segment_bytes(64 << 10);
     let log = options.open().unwrap();
@@ -211,8 +212,10 @@ fn a_proof_is_kept_however_many_findings_came_before_it() {
     assert_eq!(joined.findings.last().map(|last| last.cause), Some(Cause::Unreadable));
     joined.report(Finding::new(Cause::Forked, "x", "another root"));
     joined.report(unreadable());
-    assert_eq!(joined.findings.last().map(|last| last.cause), Some(Cause::Forked));
-    assert_eq!((joined.findings.len(), joined.left_out), (FINDINGS_MAX, 8));
+    joined.report(Finding::new(Cause::Forked, "y", "another root"));
+    let last = joined.findings.last().map(|last| (last.cause, last.file.as_str()));
+    assert_eq!(last, Some((Cause::Forked, "x")), "the first of its kind stays");
+    assert_eq!((joined.findings.len(), joined.left_out), (FINDINGS_MAX, 9));
     assert_eq!(Report::judge(&joined.findings, 0), Verdict::Tampered);
 }
 
@@ -312,6 +315,19 @@ fn more_erasures_than_fit_are_counted_and_named() {
         // Those that nobody declares are found only when all of them were kept.
         assert_eq!(joined.findings.len(), if limits == 0 { 8 } else { 1 });
     }
+    // To the byte, of two segments with two erased entries and a declaration of three each.
+    let declaration = erasure::Declaration { index: 9, of_bodies: true, indices: vec![0, 1, 2] };
+    let one = 2 * join::ERASED_BYTES + size_of::<erasure::Declaration>() + 3 * 2 * 8;
+    for (room, limits) in [(2 * one, 0), (2 * one - 1, 1), (one - 1, 1)] {
+        let mut joined = Joined::new(None, None, Rooms { erasures: room, ..rooms(1) });
+        for _ in 0..2 {
+            let mut found = erasure::Erasures::within(usize::MAX);
+            (0..2).map(erased).for_each(|one| found.take(one));
+            found.declarations.push(declaration.clone());
+            joined.collect_erasures(&task, found);
+        }
+        assert_eq!((joined.findings.len(), joined.check_erasures()), (limits, 4), "{room}");
+    }
 }
 
 #[test]
@@ -393,6 +409,17 @@ fn a_footer_that_a_crash_left_half_written_is_told_from_one_that_was_changed() {
         let sector_end = (at / SECTOR + 1) * SECTOR;
         let seen = &bytes[..bytes.len().min(sector_end)];
         assert_eq!(shown, (Some(window(&whole)), Some(window(seen))), "{at}");
+        // Somebody who writes may be about to write it.
+        let lock = files.lock_writer().unwrap();
+        let live = audit(&files, Rooms::without_end(1));
+        drop(lock);
+        let is_said = |note: &String| note.contains("is being sealed");
+        assert!(live.findings.is_empty() && live.notes.iter().any(is_said), "{at}: {live:#?}");
+        // Without its names nothing says what must stand there.
+        let tight = audit(&files, Rooms { segment: 2000, ..rooms(1) });
+        let causes: Vec<Cause> = tight.findings.iter().map(|finding| finding.cause).collect();
+        assert!(causes.contains(&Cause::MemoryLimit), "{at}: {tight:#?}");
+        assert!(!causes.contains(&Cause::BadSeal), "{at}: {tight:#?}");
     }
 }
 
@@ -415,4 +442,28 @@ fn a_footer_is_missed_where_two_segments_follow() {
     assert_eq!((finding.cause, finding.offset), (Cause::BadSeal, Some(end)));
     let shown = (finding.wanted.as_deref(), finding.found.as_deref());
     assert_eq!(shown, (Some("a footer"), Some("none that is whole")));
+}
+
+/// Of a file that is too long nothing is read; of one that is just not, its header is.
+#[test]
+fn a_segment_is_no_longer_than_a_segment_and_its_footer_may_be() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("log");
+    Options::directory(&dir).open().unwrap().close().unwrap();
+    let name = std::fs::read_dir(&dir).unwrap().map(|file| file.unwrap().path());
+    let name = name.into_iter().find(|path| path.extension().is_some_and(|e| e == "seg")).unwrap();
+    // Of a version that nobody knows, so that it is not walked through.
+    let mut bytes = std::fs::read(&name).unwrap();
+    bytes[8] ^= 0x40;
+    let crc = crc32fast::hash(&bytes[..SEGMENT_CRC_OFFSET]).to_le_bytes();
+    bytes[SEGMENT_CRC_OFFSET..SEGMENT_CRC_OFFSET + 4].copy_from_slice(&crc);
+    std::fs::write(&name, &bytes).unwrap();
+    let file = std::fs::File::options().write(true).open(&name).unwrap();
+    let most = crate::limits::SEGMENT_BYTES_MAX + crate::limits::FOOTER_BYTES_MAX;
+    for (len, cause) in [(most, Cause::UnknownVersion), (most + 1, Cause::BadSegment)] {
+        file.set_len(len).unwrap();
+        let report = verify(&dir, &VerifyOptions::new()).unwrap();
+        let causes: Vec<Cause> = report.findings.iter().map(|finding| finding.cause).collect();
+        assert_eq!(causes.first(), Some(&cause), "{report:#?}");
+    }
 }
