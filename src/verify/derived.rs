@@ -258,6 +258,9 @@ impl Derived {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::group::GROUP_HEADER_LEN;
+    use crate::format::segment::SEGMENT_HEADER_LEN;
+    use crate::storage::{Access, Storage};
 
     /// What was derived of entries of one agent and one type, which was not looked at yet.
     fn derived(with_index: bool, with_nodes: bool, entries: u32) -> Derived {
@@ -323,5 +326,42 @@ mod tests {
         assert!(derived(true, false, 3).index_sections(&subject(3)).is_some());
         assert!(derived(true, false, 3).index_sections(&subject(4)).is_none());
         assert!(derived(false, false, 3).index_sections(&subject(3)).is_none());
+    }
+
+    /// Pushes entries of a log under these numbers.
+    fn push(derived: &mut Derived, locals: impl Iterator<Item = u32>) {
+        let file = super::super::tests::log().open(&crate::format::segment_name(0), Access::Read);
+        let mut bytes = vec![0u8; 24 << 10];
+        file.unwrap().read_exact_at(&mut bytes, 0).unwrap();
+        let mut at = SEGMENT_HEADER_LEN + GROUP_HEADER_LEN;
+        for local in locals {
+            let frame = Frame::decode(&bytes[at..]).unwrap();
+            assert_eq!(derived.push(&frame, local, at as u64, |_| ()), Some(false));
+            at += frame.stored_len as usize;
+        }
+    }
+
+    #[test]
+    fn there_is_no_index_behind_a_gap_nor_where_none_is_wanted() {
+        for (locals, wants, has) in [
+            ([0, 1, 2], true, true),
+            ([0, 1, 3], true, false),
+            ([1, 2, 3], true, false),
+            ([0, 2, 2], true, false),
+            ([0, 1, 2], false, false),
+        ] {
+            let mut derived = Derived::new(wants, false, usize::MAX);
+            push(&mut derived, locals.into_iter());
+            assert_eq!((derived.with_index, derived.count), (has, 3), "{locals:?}");
+        }
+    }
+
+    #[test]
+    fn room_is_looked_at_now_and_then() {
+        for (entries, room, is_over) in [(15, 1, false), (16, 1, true), (16, usize::MAX, false)] {
+            let mut derived = Derived::new(true, true, room);
+            push(&mut derived, 0..entries);
+            assert_eq!(derived.has_no_room, is_over, "{entries} {room}");
+        }
     }
 }

@@ -108,4 +108,22 @@ mod tests {
             assert_eq!(found.is_cut, declared + kept < 3, "{room}");
         }
     }
+
+    #[test]
+    fn bodies_may_go_by_their_own_form_alone_and_by_a_later_entry() {
+        let read = |form: &str| {
+            Declaration::read(5, format!("{{\"form\":\"{form}\",\"indices\":[3,4]}}").as_bytes())
+        };
+        let (data, body) = (read("data").unwrap(), read("body").unwrap());
+        assert_eq!((data.of_bodies, body.of_bodies), (false, true));
+        assert_eq!((body.index, body.indices.as_slice()), (5, &[3, 4][..]));
+        assert!(read("both").is_none() && Declaration::read(5, b"{}").is_none());
+        let erased = |index, form| Erased { index, form, offset: 0 };
+        for (index, is_earlier) in [(4, true), (5, false), (6, false)] {
+            let (of_data, of_body) =
+                (erased(index, Form::DataErased), erased(index, Form::BodyErased));
+            assert_eq!((data.permits(&of_data), data.permits(&of_body)), (is_earlier, false));
+            assert_eq!((body.permits(&of_data), body.permits(&of_body)), (is_earlier, is_earlier));
+        }
+    }
 }

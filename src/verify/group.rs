@@ -451,3 +451,66 @@ fn sequence_words(key: Key) -> (&'static str, u64) {
         _ => ("type_seq is not the count of this type's entries", FRAME_TYPE_SEQ_OFFSET),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
+    use crate::storage::{Access, Storage};
+
+    /// The first group of a log: what is before it, and its frames.
+    fn first_group() -> (State, Vec<u8>) {
+        let file = super::super::tests::log().open(&crate::format::segment_name(0), Access::Read);
+        let mut bytes = vec![0u8; 32 << 10];
+        file.unwrap().read_exact_at(&mut bytes, 0).unwrap();
+        let header = SegmentHeader::decode(&bytes[..SEGMENT_HEADER_LEN]).unwrap();
+        let start = Start {
+            first_index: 0,
+            previous: Some(header.previous_hash),
+            frontier: Some(Frontier::new()),
+            last_recorded_at: 0,
+            nonce: header.nonce,
+            align: header.align,
+        };
+        let group = GroupHeader::decode(&bytes[SEGMENT_HEADER_LEN..], header.nonce).unwrap().0;
+        bytes.drain(..SEGMENT_HEADER_LEN + GROUP_HEADER_LEN);
+        bytes.truncate(group.body_len as usize);
+        (State::new("x", &start, Derived::new(false, false, usize::MAX)), bytes)
+    }
+
+    fn group(frames: &[u8]) -> Group<'_> {
+        Group { offset: 4096, first_index: 0, count: 60, frames, is_sound: true, root: None }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_lost_and_no_more() {
+        let (mut state, frames) = first_group();
+        assert_eq!(state.take_frames(&group(&frames)), frames.len());
+        assert_eq!((state.entries, state.derived.lost, state.findings.len()), (60, 0, 0));
+        let (mut state, mut frames) = first_group();
+        let second = Frame::decode(&frames).unwrap().stored_len as usize;
+        frames[second] = 0;
+        assert_eq!(state.take_frames(&group(&frames)), frames.len());
+        assert_eq!((state.entries, state.derived.lost, state.findings.len()), (59, 1, 1));
+        state.skip_to(67);
+        assert_eq!((state.index, state.derived.lost), (67, 8));
+        assert!(state.previous.is_none() && state.frontier.is_none());
+        state.skip_to(67);
+        state.skip_to(3);
+        assert_eq!((state.index, state.derived.lost), (67, 8), "never back");
+    }
+
+    #[test]
+    fn findings_and_suspects_have_a_bound_and_the_rest_is_counted() {
+        let (mut state, frames) = first_group();
+        for _ in 0..FINDINGS_MAX + 2 {
+            state.report(Finding::new(Cause::Edited, "x", "an entry"));
+        }
+        assert_eq!((state.findings.len(), state.left_out), (FINDINGS_MAX, 2));
+        let frame = Frame::decode(&frames).unwrap();
+        for _ in 0..FINDINGS_MAX + 3 {
+            state.take_frame(&frame, Hash::ZERO, &group(&frames), 0);
+        }
+        assert_eq!((state.suspects.len(), state.left_out), (FINDINGS_MAX, 5));
+    }
+}

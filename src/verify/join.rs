@@ -374,3 +374,35 @@ impl Joined {
         self.erasures
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::first_segment;
+    use super::*;
+    use crate::storage::MemoryStorage;
+
+    /// What is said of the first segment of a log, as if it began at `first_index`, behind one that
+    /// ended at `end`, and how many entries may be anybody's.
+    fn joined(files: &MemoryStorage, end: u64, first_index: u64) -> (Vec<Finding>, u64) {
+        let mut joined = Joined::new(None, None, Rooms::without_end(1));
+        joined.end.as_mut().unwrap().index = end;
+        let (task, outcome) = first_segment(files);
+        joined.check_join(&Task { first_index, ..task }, &outcome);
+        (joined.findings, joined.recount.lost())
+    }
+
+    #[test]
+    fn segments_follow_each_other_without_a_gap_and_do_not_overlap() {
+        let files = super::super::tests::log();
+        assert_eq!(joined(&files, 0, 0), (Vec::new(), 0));
+        let (gap, lost) = joined(&files, 5, 12);
+        let [finding] = gap.as_slice() else { panic!("{gap:#?}") };
+        assert_eq!((finding.cause, lost), (Cause::MissingSegment, 7));
+        assert_eq!(finding.file, segment_name(5));
+        let (overlap, lost) = joined(&files, 5, 3);
+        let [finding] = overlap.as_slice() else { panic!("{overlap:#?}") };
+        assert_eq!((finding.cause, finding.offset, lost), (Cause::BadSegment, Some(56), 0));
+        let shown = (finding.wanted.as_deref(), finding.found.as_deref());
+        assert_eq!(shown, (Some("5"), Some("3")));
+    }
+}

@@ -401,7 +401,10 @@ mod tests {
             assert_eq!(names.number(&number.to_le_bytes()), number as usize);
             let taken = names.slots.iter().filter(|slot| slot.1 != 0).count();
             assert_eq!(taken, names.len());
-            assert!(names.slots.len().is_power_of_two() && taken * 4 <= names.slots.len() * 3);
+            let slots = names.slots.len();
+            assert!(slots.is_power_of_two() && taken * 4 <= slots * 3);
+            // And no more of them than growing fourfold leaves.
+            assert!(slots == SLOTS_MIN || slots * 3 <= taken * 16, "{slots} for {taken}");
         }
     }
 }

@@ -71,6 +71,12 @@ impl Recount {
         self.room
     }
 
+    /// Entries that may be anybody's.
+    #[cfg(test)]
+    pub(super) fn lost(&self) -> u64 {
+        self.lost
+    }
+
     /// Goes on behind entries whose names are not known.
     pub(super) fn lose(&mut self, entries: u64) {
         self.lost = self.lost.saturating_add(entries);

@@ -62,7 +62,7 @@ fn forge(files: &MemoryStorage, name: &str) {
 }
 
 /// What comes of the first segment alone.
-fn first_segment(storage: &MemoryStorage) -> (Task, segment::Outcome) {
+pub(super) fn first_segment(storage: &MemoryStorage) -> (Task, segment::Outcome) {
     let survey = survey::Survey::of(storage, TreeSize::default(), &rooms(1)).unwrap();
     let (anchors, meter) = (Anchors::new(Vec::new()), Meter::new(0, None));
     let (anchors, meter, rooms) = (&anchors, &meter, rooms(1));
