@@ -34,3 +34,40 @@ pub(super) fn check(options: &VerifyOptions, joined: &mut Joined) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::rooms::Rooms;
+    use super::*;
+    use crate::types::Hash;
+
+    #[test]
+    fn each_anchor_is_named_for_what_it_is() {
+        let mut joined = Joined::new(None, None, Rooms::without_end(1));
+        (joined.size, joined.root) = (9, None);
+        joined.roots.insert(5, Hash([5; 32]));
+        let messages = |joined: &mut Joined, size: u64, root: u8| -> Vec<String> {
+            let (size, root) = (size.into(), Hash([root; 32]));
+            check(&VerifyOptions::new().against(size, root).seen(size, root), joined);
+            joined.findings.drain(..).map(|finding| finding.message).collect()
+        };
+        assert!(messages(&mut joined, 5, 5).is_empty());
+        assert_eq!(
+            messages(&mut joined, 5, 6),
+            [
+                "the root at size 5 is not the one asked for",
+                "the root at size 5 is not the one this machine saw",
+            ]
+        );
+        assert_eq!(
+            messages(&mut joined, 10, 6),
+            [
+                "the log is shorter than the size asked for",
+                "the log is shorter than when this machine saw it last",
+            ]
+        );
+        assert!(messages(&mut joined, 9, 6).is_empty());
+        let open = std::mem::take(&mut joined.not_covered).finish();
+        assert_eq!(open, ["the root at size 9, since entries are damaged"; 2]);
+    }
+}

@@ -327,4 +327,23 @@ mod tests {
             assert_eq!(counted.check(&mut counts, &mut room, &mut at, |_, _, _, _| ()), goes_on);
         }
     }
+
+    #[test]
+    fn of_a_segment_with_more_wrong_numbers_than_are_kept_the_others_are_counted() {
+        let files = super::super::tests::log();
+        let (task, mut outcome) = super::super::tests::first_segment(&files);
+        (outcome.footer, outcome.agents) = (None, Names::default());
+        for number in 0..u32::try_from(FINDINGS_MAX).unwrap() + 3 {
+            let name = outcome.agents.number(&number.to_le_bytes());
+            outcome.agents.recount(name, 0, (5, 0));
+        }
+        let mut recount = Recount::new(usize::MAX);
+        for round in 1..3 {
+            // In the second round its event types begin once more as well.
+            let types = if round == 1 { 0 } else { outcome.types.len() };
+            let before = recount.left_out;
+            assert_eq!(recount.take(&task, &outcome).len(), FINDINGS_MAX);
+            assert_eq!(recount.left_out, before + 3 + types as u64);
+        }
+    }
 }

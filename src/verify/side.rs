@@ -173,3 +173,55 @@ fn compare(
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash;
+    use crate::storage::MemoryStorage;
+    use crate::types::Hash;
+
+    /// Longer than a piece, in parts of which one ends where a piece does.
+    #[test]
+    fn files_of_many_pieces_are_compared_to_the_byte() {
+        let parts: Vec<Vec<u8>> = [100, PIECE_BYTES - 100, 0, PIECE_BYTES + 77]
+            .map(|len| (0..len).map(|at| (at % 251) as u8).collect())
+            .into();
+        let wanted = Wanted(parts.iter().map(Vec::as_slice).collect());
+        let whole = parts.concat();
+        let said = |bytes: &[u8], digest: Hash| {
+            let storage = MemoryStorage::new();
+            let file = storage.create("x").unwrap();
+            file.write_all_at(&[bytes, &digest.0].concat(), 0).unwrap();
+            let meter = Meter::new(0, None);
+            let said = compare(&storage, &meter, "x", &wanted).unwrap();
+            assert_eq!(meter.done(), bytes.len() as u64 + 32);
+            match said {
+                None => "right".to_owned(),
+                Some(Difference::Digest) => "digest".to_owned(),
+                Some(Difference::Subject(at)) => format!("subject {at}"),
+                Some(Difference::Contents { at, wanted, found }) => {
+                    format!("{at} {wanted} {found}")
+                }
+            }
+        };
+        assert_eq!(said(&whole, hash::seal(&whole)), "right");
+        assert_eq!(said(&whole, Hash([7; 32])), "digest");
+        let subject_end = usize::try_from(SUBJECT_END).unwrap();
+        for at in [0, subject_end - 1, subject_end, PIECE_BYTES - 1, PIECE_BYTES, whole.len() - 9] {
+            let mut other = whole.clone();
+            other[at] ^= 0xff;
+            other[whole.len() - 1] ^= 1;
+            let shown = (hex(&whole[at..at + 8]), hex(&other[at..at + 8]));
+            let wanted = match at < subject_end {
+                true => format!("subject {at}"),
+                false => format!("{at} {} {}", shown.0, shown.1),
+            };
+            assert_eq!(said(&other, hash::seal(&other)), wanted);
+        }
+        let (longer, shorter) = ([&whole[..], &[1]].concat(), &whole[..whole.len() - 1]);
+        let at = shorter.len();
+        assert!(said(&longer, hash::seal(&longer)).starts_with(&format!("{} ", whole.len())));
+        assert!(said(shorter, hash::seal(shorter)).starts_with(&format!("{at} ")));
+    }
+}

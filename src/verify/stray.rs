@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(find(None, 5, 7), Some((BROKEN, 5)));
         assert_eq!(find(None, 5, 6), Some((BROKEN + first, 5)));
         assert_eq!(find(Some(Hash([7; 32])), 5, 9), Some((BROKEN, 7)));
-        assert_eq!(find(Some(before), 5, 5), None);
+        assert_eq!((find(Some(before), 5, 5), find(Some(before), 0, 0)), (None, None));
         // Frames that do not end with the group are none.
         let cut = &bytes[..bytes.len() - 1];
         assert_eq!(next_frame(cut, 5, 9, None, &mut Effort::default()), None);

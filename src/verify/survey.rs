@@ -180,3 +180,92 @@ fn note_files(files: &[DirEntry], tasks: &[Task], notes: &mut Words) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::log;
+    use super::*;
+    use crate::format::{index_name, nodes_name};
+
+    fn file(name: &str) -> DirEntry {
+        DirEntry { name: name.to_owned(), len: 7, kind: FileKind::Regular }
+    }
+
+    #[test]
+    fn what_is_not_part_of_the_log_is_noted_by_its_name() {
+        let folder = |name| DirEntry { kind: FileKind::Directory, ..file(name) };
+        let files = [
+            file(IDENTITY_NAME),
+            file(LOCK_NAME),
+            file(SPARE_NAME),
+            file(HISTORY_NAME),
+            folder(SINKS_NAME),
+            file(&segment_name(0)),
+            file(&segment_name(5)),
+            file(&nodes_name(0)),
+            file(&index_name(0)),
+            file(&nodes_name(5)),
+            file(&index_name(3)),
+            file("quarantine-5-1"),
+            file("x.tmp"),
+            file("x"),
+        ];
+        let mut notes = Words::default();
+        note_files(&files, &tasks(&files).unwrap(), &mut notes);
+        let said = [
+            format!("{} belongs to no sealed segment", nodes_name(5)),
+            format!("{} belongs to no sealed segment", index_name(3)),
+            "quarantine-5-1 holds bytes that a recovery set aside".to_owned(),
+            "x.tmp was left behind by an interrupted writer".to_owned(),
+            "x is not part of the log".to_owned(),
+        ];
+        assert_eq!(notes.finish(), said);
+        let mut notes = Words::default();
+        note_files(&[file(SINKS_NAME)], &[], &mut notes);
+        assert_eq!(notes.finish(), ["sinks is not part of the log"]);
+    }
+
+    #[test]
+    fn segments_are_tasks_in_their_order() {
+        let files: Vec<DirEntry> = [9, 0, 4].map(|first| file(&segment_name(first))).into();
+        let files = [files, vec![file(&nodes_name(4)), file(&index_name(0))]].concat();
+        let tasks = tasks(&files).unwrap();
+        let told: Vec<_> = tasks
+            .iter()
+            .map(|t| (t.first_index, t.next, t.is_before_last, t.has_nodes, t.has_index))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (0, Some(4), false, false, true),
+                (4, Some(9), true, true, false),
+                (9, None, false, false, false),
+            ]
+        );
+    }
+
+    #[test]
+    fn there_are_no_more_segments_than_a_log_may_have() {
+        let mut files: Vec<DirEntry> =
+            (0..SEGMENTS_MAX as u64).map(|first| file(&segment_name(first))).collect();
+        assert_eq!(tasks(&files).unwrap().len(), SEGMENTS_MAX);
+        files.push(file(&segment_name(TREE_SIZE_MAX)));
+        assert_eq!(tasks(&files).unwrap_err().kind(), ErrorKind::TooLarge);
+    }
+
+    #[test]
+    fn only_a_segment_without_a_footer_ends_where_its_writer_is() {
+        let files = log();
+        let firsts: Vec<u64> =
+            tasks(&files.list().unwrap()).unwrap().iter().map(|t| t.first_index).collect();
+        for first in &firsts {
+            let end = live_end(&files, *first, TreeSize::default()).unwrap();
+            assert_eq!(end.is_some(), Some(first) == firsts.last(), "{first}");
+        }
+        let file = files.open(&segment_name(firsts[0]), Access::Write).unwrap();
+        for len in [15, 0] {
+            file.set_len(len).unwrap();
+            assert_eq!(live_end(&files, firsts[0], TreeSize::default()).unwrap(), None);
+        }
+    }
+}

@@ -9,7 +9,7 @@ use crate::format::{
     history::HISTORY_NAME,
     side::SIDE_DIGEST_LEN,
 };
-use crate::limits::FINDINGS_MAX;
+use crate::limits::{FINDINGS_MAX, TREE_SIZE_MAX};
 use crate::log::Options;
 use crate::merkle::Frontier;
 use crate::sign::SigningKey;
@@ -132,6 +132,7 @@ fn side_files_that_do_not_fit_beside_others_are_checked_in_another_pass() {
     let free = audit(&files, Rooms::without_end(1));
     for name in names(&files, ".index").into_iter().chain(names(&files, ".nodes")) {
         let other = log();
+        let honest = read(&*other.open(&name, Access::Read).unwrap());
         forge(&other, &name);
         for threads in [1, 2] {
             // Room for names, but not for what an index says of them.
@@ -144,6 +145,9 @@ fn side_files_that_do_not_fit_beside_others_are_checked_in_another_pass() {
             assert_eq!((finding.cause, finding.file.as_str()), (Cause::IndexMismatch, &*name));
             let bytes = (finding.wanted.as_deref(), finding.found.as_deref());
             assert!(bytes.0.is_some() && bytes.0 != bytes.1, "{finding:?}");
+            let at = usize::try_from(finding.offset.unwrap()).unwrap();
+            let end = (honest.len() - SIDE_DIGEST_LEN).min(at + 8);
+            assert_eq!(bytes.0, Some(&*crate::types::hex(&honest[at..end])));
         }
     }
 }
@@ -466,4 +470,47 @@ fn a_segment_is_no_longer_than_a_segment_and_its_footer_may_be() {
         let causes: Vec<Cause> = report.findings.iter().map(|finding| finding.cause).collect();
         assert_eq!(causes.first(), Some(&cause), "{report:#?}");
     }
+}
+
+/// A footer right behind a header is a footer, and a number of an entry that no log can have is none.
+#[test]
+fn the_least_segment_and_the_last_entry() {
+    use crate::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
+    let files = log();
+    let file = files.open(&names(&files, ".seg")[0], Access::Write).unwrap();
+    let honest = read(&*file);
+    let put = |parts: &[&[u8]]| {
+        let bytes = parts.concat();
+        file.set_len(0).unwrap();
+        file.write_all_at(&bytes, 0).unwrap();
+        first_segment(&files).1
+    };
+    let (header, rest) = honest.split_at(SEGMENT_HEADER_LEN);
+    let (mut footer, _) = Footer::decode(&honest[footer_at(&honest)..]).unwrap();
+    footer.data_end = SEGMENT_HEADER_LEN as u64;
+    let mut encoded = footer.encode();
+    let digest = hash::seal(&[header, &encoded].concat());
+    Footer::finish(&mut encoded, &digest);
+    let outcome = put(&[header, &encoded]);
+    assert!(outcome.footer.is_some_and(|footer| footer.data_end == outcome.data_end));
+    let header = SegmentHeader::decode(header).unwrap();
+    for (first_index, is_read) in [(TREE_SIZE_MAX, true), (TREE_SIZE_MAX + 1, false)] {
+        let frontier = vec![Hash::ZERO; first_index.count_ones() as usize];
+        let encoded = SegmentHeader { first_index, frontier, ..header.clone() }.encode();
+        let outcome = put(&[&encoded[..], rest]);
+        assert_eq!((outcome.state.is_some(), outcome.is_displaced), (is_read, true));
+    }
+}
+
+#[test]
+fn a_digest_ends_where_it_is_to_end_however_long_the_file() {
+    let bytes: Vec<u8> = (0..700 << 10).map(|at| (at % 253) as u8).collect();
+    let files = MemoryStorage::new();
+    let file = files.create("x").unwrap();
+    file.write_all_at(&bytes, 0).unwrap();
+    for end in [0, 1, 256 << 10, (256 << 10) + 1, 600 << 10, bytes.len()] {
+        let found = segment::digest_of(&*file, end as u64).unwrap();
+        assert_eq!(found.map(|hasher| hasher.finish()), Some(hash::seal(&bytes[..end])), "{end}");
+    }
+    assert!(segment::digest_of(&*file, bytes.len() as u64 + 1).unwrap().is_none());
 }

@@ -35,3 +35,26 @@ impl Words {
         self.kept
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_out_on_either_side_is_counted() {
+        let words = |count: usize| {
+            let mut words = Words::default();
+            words.extend((0..count).map(|n| n.to_string()));
+            words
+        };
+        for (a, b) in [(NOTES_MAX, 1), (NOTES_MAX + 2, NOTES_MAX + 3), (1, NOTES_MAX + 4), (3, 4)] {
+            let mut all = words(a);
+            all.append(words(b));
+            let (finished, beyond) = (all.finish(), (a + b).saturating_sub(NOTES_MAX));
+            let last = finished.last().unwrap();
+            assert_eq!(last.starts_with("and "), beyond > 0, "{a} {b}");
+            assert!(beyond == 0 || *last == format!("and {beyond} more"), "{a} {b}: {last}");
+            assert_eq!(finished.len(), (a + b).min(NOTES_MAX) + usize::from(beyond > 0));
+        }
+    }
+}

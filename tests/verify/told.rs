@@ -20,7 +20,7 @@ use witnessmark::format::group::{GROUP_HEADER_LEN, GroupHeader};
 use witnessmark::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
 use witnessmark::merkle::Frontier;
 use witnessmark::storage::Storage;
-use witnessmark::{VerifyOptions, verify_storage};
+use witnessmark::{VerifyOptions, hash, verify_storage};
 
 const TOLD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/told.txt");
 
@@ -129,6 +129,22 @@ impl Cases {
             }
             assert_eq!(frame.stored_len as usize, len);
         }
+        for nth in 0..frames.len() {
+            let (begin, header, _) = &laid.groups[number];
+            let mut bytes = laid.bytes.clone();
+            let mut previous = hash::sha256(b"another");
+            for (range, index) in frames.iter().zip(header.first_index..).skip(nth) {
+                let frame = Frame::decode(&laid.bytes[range.clone()]).unwrap();
+                if range != &frames[nth] {
+                    previous = hash::entry(&frame.header(index, &previous));
+                }
+                let at = range.start + FRAME_HASH_OFFSET;
+                bytes[at..at + 32].copy_from_slice(&previous.0);
+            }
+            assert!(*begin < frames[nth].start);
+            let what = format!("group {number}, frame {nth}: another hash, and others built on it");
+            self.add(laid, what, reseal(&bytes, |_| {}));
+        }
         let Some(((first, second), third)) = frames.first().zip(frames.get(1)).zip(frames.get(2))
         else {
             return;
@@ -177,6 +193,55 @@ impl Cases {
         for cut in BTreeSet::from(cuts).range(..end) {
             let what = format!("group {number}: cut {} behind its begin", cut - begin);
             self.add(laid, what, bytes[..*cut].to_vec());
+        }
+    }
+
+    /// Holes with headers in and behind them that must not be believed, or must.
+    fn holes(&mut self, laid: &Laid, number: usize) {
+        let (begin, header, end) = laid.groups[number];
+        let before = laid.groups[number - 1].1;
+        let hole = || {
+            let mut bytes = laid.bytes.clone();
+            bytes[begin..begin + 8].fill(0);
+            bytes
+        };
+        let next = header.first_index + u64::from(header.count);
+        let inside = [
+            ("an old header", before),
+            ("a header of the next index", GroupHeader { first_index: next, ..header }),
+            ("a header that is too long", GroupHeader { body_len: 1 << 20, ..header }),
+            ("a header of a heartbeat", GroupHeader { body_len: 0, count: 0, ..header }),
+        ];
+        for (what, inside) in inside {
+            let mut bytes = hole();
+            let at = begin + GROUP_HEADER_LEN + 7;
+            bytes[at..at + GROUP_HEADER_LEN].copy_from_slice(&inside.encode().0);
+            self.add(laid, format!("group {number}: a hole with {what} in it"), bytes);
+        }
+        let Some((behind, mut voucher, _)) = laid.groups.get(number + 2).copied() else { return };
+        for synced in BTreeSet::from([header.first_index, header.first_index + 1, next, next + 1]) {
+            let mut bytes = hole();
+            bytes[end..end + 8].fill(0);
+            voucher.synced_size = synced;
+            bytes[behind..behind + GROUP_HEADER_LEN].copy_from_slice(&voucher.encode().0);
+            self.add(laid, format!("group {number}: two holes, and {synced} synced behind"), bytes);
+        }
+    }
+
+    /// What may stand behind the groups of the last segment.
+    fn behind(&mut self, laid: &Laid, footer: &[u8]) {
+        let groups = &laid.bytes[..laid.end()];
+        let far = [vec![0; 300 << 10], vec![7], vec![0; 99]].concat();
+        let behind: [(&str, &[u8]); 6] = [
+            ("zeros", &[0; 700]),
+            ("zeros and a byte", &[&[0; 700][..], &[7]].concat()),
+            ("a byte far behind zeros", &far),
+            ("the beginning of a footer", &footer[..200]),
+            ("the mark of a footer", &footer[..8]),
+            ("a footer", footer),
+        ];
+        for (what, more) in behind {
+            self.add(laid, format!("behind the groups: {what}"), [groups, more].concat());
         }
     }
 
@@ -331,6 +396,9 @@ fn each_kind_of_damage_is_told_in_the_words_of_the_list() {
         }
     }
     cases.footer(&segments[1]);
+    cases.holes(&segments[1], 2);
+    cases.holes(&segments[2], 1);
+    cases.behind(&segments[2], &segments[1].bytes[segments[1].end()..]);
     let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut text = String::new();
     for (what, name, bytes) in cases.0 {

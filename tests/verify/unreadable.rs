@@ -2,7 +2,9 @@
 
 use crate::{Closed, LARGE};
 use std::sync::Arc;
-use witnessmark::limits::{FOOTER_BYTES_MAX, SEGMENT_BYTES_MAX};
+use witnessmark::format::group::{GROUP_HEADER_LEN, GroupHeader};
+use witnessmark::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
+use witnessmark::limits::{FOOTER_BYTES_MAX, GROUP_BODY_BYTES_MAX, SEGMENT_BYTES_MAX};
 use witnessmark::storage::{
     Access, DirEntry, MemoryStorage, Region, Storage, StorageFile, WriterLock,
 };
@@ -197,5 +199,36 @@ fn a_side_file_that_vanishes_is_missing_and_one_that_fails_is_not() {
         assert_eq!(report(&log, name, Trouble::Gone).notes, [gone]);
         let failed = report(&log, name, Trouble::From(100)).notes;
         assert!(failed[0].starts_with(&format!("{name} cannot be read: ")), "{failed:?}");
+    }
+}
+
+/// A damaged group is read as far as a group may reach; behind that its entries are given up.
+#[test]
+fn a_hole_is_read_up_to_the_largest_group() {
+    let log = LARGE.make();
+    let name = log.names(".seg").pop().unwrap();
+    let honest = log.read(&name);
+    let header = SegmentHeader::decode(&honest[..SEGMENT_HEADER_LEN]).unwrap();
+    let (group, _) = GroupHeader::decode(&honest[SEGMENT_HEADER_LEN..], header.nonce).unwrap();
+    let begin = SEGMENT_HEADER_LEN + usize::try_from(group.group_len()).unwrap();
+    let (next, _) = GroupHeader::decode(&honest[begin..], header.nonce).unwrap();
+    let end = begin + usize::try_from(next.group_len()).unwrap();
+    let most = GROUP_BODY_BYTES_MAX + usize::from(u16::MAX);
+    for (len, is_read) in [(most, true), (most + 1, false)] {
+        let mut bytes = honest[..begin].to_vec();
+        bytes.resize(begin + GROUP_HEADER_LEN + len, 0x55);
+        bytes.extend(&honest[end..]);
+        log.write(&name, &bytes);
+        let report = log.verify();
+        let is_said = |f: &witnessmark::Finding| f.message.contains("are not readable");
+        let [finding] = report
+            .findings
+            .iter()
+            .filter(|f| f.offset == Some(begin as u64))
+            .collect::<Vec<_>>()[..]
+        else {
+            panic!("{report:#?}")
+        };
+        assert_eq!(is_said(finding), !is_read, "{finding}");
     }
 }
