@@ -41,6 +41,8 @@ pub(super) struct Suspect {
     pub(super) stored: Hash,
     /// The entry is right after all and its stored hash is not.
     pub(super) is_hash_wrong: bool,
+    /// The one before cannot be decoded, so that its stored hash may be as wrong as the rest of it.
+    pub(super) is_behind_broken: bool,
 }
 
 /// Where a segment begins, from its header or from the segment before.
@@ -87,6 +89,10 @@ pub(super) struct State {
     pub(super) anchors: Anchors,
     /// The last root was not that of the leaves, and nothing since was.
     pub(super) has_doubtful_root: bool,
+    /// From here on leaves may be others: no root has settled it since.
+    pub(super) doubtful_from: Option<u64>,
+    /// The entry that was stepped over last.
+    broken: Option<u64>,
     last_frame: Option<u64>,
     pub(super) leaves: Vec<Hash>,
     pub(super) suspects: Vec<Suspect>,
@@ -130,6 +136,8 @@ impl State {
             index_max: TREE_SIZE_MAX,
             anchors: Anchors::default(),
             has_doubtful_root: false,
+            doubtful_from: None,
+            broken: None,
             last_frame: None,
             leaves: Vec::new(),
             suspects: Vec::new(),
@@ -293,7 +301,16 @@ impl State {
             self.alternative = Some(computed);
             self.derived.lose(1);
             let is_hash_wrong = false;
-            let suspect = Suspect { index, offset, before, computed, stored, is_hash_wrong };
+            let is_behind_broken = self.broken.is_some_and(|broken| broken + 1 == index);
+            let suspect = Suspect {
+                index,
+                offset,
+                before,
+                computed,
+                stored,
+                is_hash_wrong,
+                is_behind_broken,
+            };
             if self.suspects.len() < FINDINGS_MAX {
                 self.suspects.push(suspect);
             } else {
@@ -404,6 +421,7 @@ impl State {
         self.report(Finding { message, ..finding });
         self.derived.lose(index - self.index);
         self.index = index;
+        self.broken = index.checked_sub(1);
         self.last_frame = Some(base);
         self.alternative = None;
         self.previous = stored.filter(|_| is_known);

@@ -183,6 +183,7 @@ fn check_into(
             return Err(error);
         }
     }
+    state.settle(footer.as_ref().map(|(footer, ..)| footer.root));
     outcome.state = Some(state);
     if let Some((footer, digest, at)) = footer {
         check_footer(outcome, &mut pieces, &footer, &digest, at)?;

@@ -7,6 +7,7 @@
 //! | does not follow i - 1, and i + 1 follows it | another | entry i - 1, with its hash |
 //! | the same, and i + 1 does not follow it | another | entry i, with another's hash |
 //! | all hash right | another | the root, or the last entry with its hash |
+//! | does not follow i - 1, which cannot be decoded | another, or unknown | i - 1; nothing is said of i |
 
 use super::anchors::Anchors;
 use super::group::{Group, State, Suspect};
@@ -92,7 +93,10 @@ impl State {
             let has_before = is_suspect(suspect.index.checked_sub(1));
             let has_after = is_suspect(suspect.index.checked_add(1));
             let is_at_end = suspect.index + 1 == self.index;
-            if is_rooted != Some(false) || suspect.is_hash_wrong {
+            if suspect.is_behind_broken && is_rooted != Some(true) {
+                // Nobody knows what it was built on; the one before is reported already.
+                self.unchecked.push(suspect.index);
+            } else if is_rooted != Some(false) || suspect.is_hash_wrong {
                 self.report_suspect(group, suspect);
             } else if has_before && !has_after && !is_at_end {
                 // It follows one whose hash nobody knows any more.
@@ -113,7 +117,7 @@ impl State {
             }
         }
         match is_rooted {
-            Some(true) => self.has_doubtful_root = false,
+            Some(true) => (self.has_doubtful_root, self.doubtful_from) = (false, None),
             Some(false) => {
                 if suspects.is_empty() && !was_doubtful {
                     self.report_root(group);
@@ -121,13 +125,27 @@ impl State {
                 self.has_doubtful_root = true;
                 if !suspects.is_empty() {
                     // A leaf is not the one the tree was grown with, and which is right is gone.
-                    self.frontier = None;
-                    self.anchors.forget_beyond(group.first_index);
+                    self.doubtful_from.get_or_insert(group.first_index);
                 }
+                self.settle(None);
             }
-            None => {}
+            None if suspects.is_empty() => {}
+            // The next root tells whether the leaves are right all the same.
+            None => {
+                self.has_doubtful_root = true;
+                self.doubtful_from.get_or_insert(group.first_index);
+            }
         }
         self.suspects = suspects;
+    }
+
+    /// Gives up the tree where leaves may be others, unless this root says that they are not.
+    pub(super) fn settle(&mut self, root: Option<Hash>) {
+        let Some(from) = self.doubtful_from.take() else { return };
+        if root.is_none() || self.frontier.as_ref().map(Frontier::root) != root {
+            self.frontier = None;
+            self.anchors.forget_beyond(from);
+        }
     }
 
     fn report_suspect(&mut self, group: &Group<'_>, suspect: &Suspect) {
