@@ -218,7 +218,7 @@ impl Cases {
             bytes[at..at + GROUP_HEADER_LEN].copy_from_slice(&inside.encode().0);
             if is_believed {
                 // What would be read as frames from there on is not left to chance.
-                bytes[at + GROUP_HEADER_LEN..end].fill(0xee);
+                bytes[at + GROUP_HEADER_LEN..laid.end()].fill(0xee);
             }
             self.add(laid, format!("group {number}: a hole with {what} in it"), bytes);
         }
