@@ -154,7 +154,8 @@ mod tests {
     const LEN: usize = 2 * PIECE_BYTES + PIECE_BYTES / 2;
 
     fn file() -> (Arc<dyn StorageFile>, Vec<u8>) {
-        let bytes: Vec<u8> = (0..LEN).map(|at| (at * 7 + at / 251) as u8).collect();
+        let bytes: Vec<u8> =
+            (0..LEN).map(|at| ((at * 7 + at / 251) % 256).try_into().unwrap()).collect();
         let file = MemoryStorage::new().create("x").unwrap();
         file.write_all_at(&bytes, 0).unwrap();
         (file, bytes)

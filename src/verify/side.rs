@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn files_of_many_pieces_are_compared_to_the_byte() {
         let parts: Vec<Vec<u8>> = [100, PIECE_BYTES - 100, 0, PIECE_BYTES + 77]
-            .map(|len| (0..len).map(|at| (at % 251) as u8).collect())
+            .map(|len| (0..251).cycle().take(len).collect())
             .into();
         let wanted = Wanted(parts.iter().map(Vec::as_slice).collect());
         let whole = parts.concat();
