@@ -170,3 +170,49 @@ impl State {
         self.report(finding.expected(wanted, found));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::derived::Derived;
+    use super::super::group::Start;
+    use super::*;
+
+    /// A tree of four leaves that is doubtful from index 2 on, with every root asked for.
+    fn doubtful() -> (State, Hash) {
+        let start = Start {
+            first_index: 0,
+            previous: None,
+            frontier: Some(Frontier::new()),
+            last_recorded_at: 0,
+            nonce: 0,
+            align: 1,
+        };
+        let mut state = State::new("x", &start, Derived::new(false, false, usize::MAX));
+        state.anchors = Anchors::new((1..=4).collect());
+        state.doubtful_from = Some(2);
+        let mut tree = Frontier::new();
+        for leaf in 0..4 {
+            tree.push(Hash([leaf; 32]), |_, _| ());
+            state.anchors.look(&tree);
+        }
+        let root = tree.root();
+        state.frontier = Some(tree);
+        (state, root)
+    }
+
+    #[test]
+    fn a_doubtful_tree_stands_when_a_root_confirms_it_and_falls_back_when_none_does() {
+        let (_, root) = doubtful();
+        for (settled_by, stands) in [(Some(root), true), (Some(Hash::ZERO), false), (None, false)] {
+            let (mut state, _) = doubtful();
+            state.settle(settled_by);
+            assert_eq!((state.frontier.is_some(), state.doubtful_from), (stands, None));
+            assert_eq!(state.anchors.roots.len(), if stands { 4 } else { 2 }, "{settled_by:?}");
+        }
+        // What nobody doubts is not asked about.
+        let (mut state, _) = doubtful();
+        state.doubtful_from = None;
+        state.settle(Some(Hash::ZERO));
+        assert!(state.frontier.is_some() && state.anchors.roots.len() == 4);
+    }
+}
