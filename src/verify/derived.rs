@@ -258,9 +258,6 @@ impl Derived {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::group::GROUP_HEADER_LEN;
-    use crate::format::segment::SEGMENT_HEADER_LEN;
-    use crate::storage::{Access, Storage};
 
     /// What was derived of entries of one agent and one type, which was not looked at yet.
     fn derived(with_index: bool, with_nodes: bool, entries: u32) -> Derived {
@@ -330,10 +327,8 @@ mod tests {
 
     /// Pushes entries of a log under these numbers.
     fn push(derived: &mut Derived, locals: impl Iterator<Item = u32>) {
-        let file = super::super::tests::log().open(&crate::format::segment_name(0), Access::Read);
-        let mut bytes = vec![0u8; 24 << 10];
-        file.unwrap().read_exact_at(&mut bytes, 0).unwrap();
-        let mut at = SEGMENT_HEADER_LEN + GROUP_HEADER_LEN;
+        let (_, bytes) = super::super::tests::first_frames();
+        let mut at = 0;
         for local in locals {
             let frame = Frame::decode(&bytes[at..]).unwrap();
             assert_eq!(derived.push(&frame, local, at as u64, |_| ()), Some(false));

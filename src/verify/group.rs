@@ -473,15 +473,10 @@ fn sequence_words(key: Key) -> (&'static str, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
-    use crate::storage::{Access, Storage};
 
-    /// The first group of a log: what is before it, and its frames.
+    /// The first group of a log, sixty entries: what is before it, and its frames.
     fn first_group() -> (State, Vec<u8>) {
-        let file = super::super::tests::log().open(&crate::format::segment_name(0), Access::Read);
-        let mut bytes = vec![0u8; 32 << 10];
-        file.unwrap().read_exact_at(&mut bytes, 0).unwrap();
-        let header = SegmentHeader::decode(&bytes[..SEGMENT_HEADER_LEN]).unwrap();
+        let (header, mut bytes) = super::super::tests::first_frames();
         let start = Start {
             first_index: 0,
             previous: Some(header.previous_hash),
@@ -490,9 +485,11 @@ mod tests {
             nonce: header.nonce,
             align: header.align,
         };
-        let group = GroupHeader::decode(&bytes[SEGMENT_HEADER_LEN..], header.nonce).unwrap().0;
-        bytes.drain(..SEGMENT_HEADER_LEN + GROUP_HEADER_LEN);
-        bytes.truncate(group.body_len as usize);
+        let mut end = 0;
+        for _ in 0..60 {
+            end += Frame::decode(&bytes[end..]).unwrap().stored_len as usize;
+        }
+        bytes.truncate(end);
         (State::new("x", &start, Derived::new(false, false, usize::MAX)), bytes)
     }
 

@@ -81,23 +81,16 @@ fn frames_to_end(bytes: &[u8], most: u64, effort: &mut Effort) -> Option<Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::group::GROUP_HEADER_LEN;
-    use crate::format::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
-    use crate::storage::{Access, Storage};
 
     const BROKEN: usize = 200;
 
     /// The hash before the first entry, and bytes that are no frame with its first two behind them.
     fn broken_and_two() -> (Hash, Vec<u8>, [usize; 2]) {
-        let file = super::super::tests::log().open(&crate::format::segment_name(0), Access::Read);
-        let mut bytes = vec![0u8; 8 << 10];
-        file.unwrap().read_exact_at(&mut bytes, 0).unwrap();
-        let before = SegmentHeader::decode(&bytes[..SEGMENT_HEADER_LEN]).unwrap().previous_hash;
-        let frames = &bytes[SEGMENT_HEADER_LEN + GROUP_HEADER_LEN..];
-        let first = Frame::decode(frames).unwrap().stored_len as usize;
+        let (header, frames) = super::super::tests::first_frames();
+        let first = Frame::decode(&frames).unwrap().stored_len as usize;
         let second = Frame::decode(&frames[first..]).unwrap().stored_len as usize;
         let all = [&[0xff; BROKEN][..], &frames[..first + second]].concat();
-        (before, all, [first, second])
+        (header.previous_hash, all, [first, second])
     }
 
     #[test]
