@@ -23,7 +23,7 @@ use std::ops::Range;
 /// First bytes of a side file's header.
 pub const SIDE_MAGIC: [u8; 8] = *b"WMARKSID";
 /// Version of the side files this build writes and reads. It moves without the log format.
-pub const SIDE_VERSION: u16 = 1;
+pub const SIDE_VERSION: u16 = 2;
 /// Sections a header has room for; unused ones are empty.
 pub const SECTIONS: usize = 16;
 /// Length of the encoded header in bytes.
@@ -234,14 +234,14 @@ fn check_subject(header: &SideHeader, kind: SideKind, subject: &Subject) -> Resu
     Ok(())
 }
 
-/// Interior nodes completed by the leaves `first..first + count`.
+/// Stored nodes completed by the leaves `first..first + count`: interior nodes above pairs of leaves.
 #[must_use]
 pub fn node_count(first_index: u64, count: u32) -> u64 {
-    let before = |size: u64| size - u64::from(size.count_ones());
+    let before = |size: u64| size / 2 - u64::from((size / 2).count_ones());
     before(first_index.saturating_add(count.into())) - before(first_index)
 }
 
-/// A file of interior nodes: for each leaf in order, the nodes it completes, lowest first.
+/// A file of interior nodes: for each leaf in order, the stored nodes it completes, lowest first.
 ///
 /// # Panics
 /// When the number of hashes is not [`node_count`]: the tree that made them would be wrong.
@@ -280,20 +280,20 @@ mod tests {
     use super::*;
 
     fn subject() -> Subject {
-        Subject { log_id: [1; 32], generation: 0, first_index: 5, count: 3, root: Hash([2; 32]) }
+        Subject { log_id: [1; 32], generation: 0, first_index: 3, count: 5, root: Hash([2; 32]) }
     }
 
     #[test]
     fn nodes_round_trip_and_every_flipped_bit_is_refused() {
-        // Leaves 5, 6, 7 complete 1 + 0 + 3 nodes.
-        let nodes: Vec<Hash> = (0..4).map(|i| Hash([i; 32])).collect();
-        assert_eq!(node_count(5, 3), 4);
+        // Leaves 3 to 7 complete 1 + 0 + 0 + 0 + 2 nodes above their pairs.
+        let nodes: Vec<Hash> = (0..3).map(|i| Hash([i; 32])).collect();
+        assert_eq!(node_count(3, 5), 3);
         let file = encode_nodes(&subject(), &nodes);
         let range = decode_nodes(&file, &subject()).unwrap();
         for (i, node) in nodes.iter().enumerate() {
             assert_eq!(node_at(&file, &range, i as u64), Some(*node));
         }
-        assert_eq!(node_at(&file, &range, 4), None);
+        assert_eq!(node_at(&file, &range, 3), None);
         for bit in 0..file.len() * 8 {
             let mut bad = file.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
@@ -320,8 +320,23 @@ mod tests {
         assert_eq!(other(&|s| s.log_id = [9; 32]), "log id of a side file");
         assert_eq!(other(&|s| s.generation = 1), "generation of a side file");
         assert_eq!(other(&|s| s.first_index = 6), "first index of a side file");
-        assert_eq!(other(&|s| s.count = 4), "count of a side file");
+        assert_eq!(other(&|s| s.count = 6), "count of a side file");
         assert_eq!(other(&|s| s.root = Hash([3; 32])), "root of a side file");
+    }
+
+    #[test]
+    fn nodes_have_a_section_to_themselves() {
+        let nodes = [0; 3 * 32];
+        let what = |sections: &[&[u8]]| {
+            let file = encode(SideKind::Nodes, &subject(), sections);
+            decode_nodes(&file, &subject()).err().map(|flaw| flaw.what)
+        };
+        assert_eq!(what(&[&nodes]), None);
+        for sections in
+            [&[&nodes[..], b"x"][..], &[&nodes[32..]], &[&nodes[1..], b"x"], &[b"", &nodes]]
+        {
+            assert_eq!(what(sections), Some("length of the nodes"));
+        }
     }
 
     /// Whoever can compute the digest can still not make the decoder believe a wrong shape.

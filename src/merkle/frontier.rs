@@ -60,7 +60,8 @@ impl Frontier {
     }
 
     /// Appends leaves, level by level, many nodes at a time. `visit` gets each interior node that
-    /// they complete once; [`NodeId::position`] says where in the stream of nodes it belongs.
+    /// they complete once; [`NodeId::position`] says where in the stream of nodes it belongs, if it is
+    /// stored.
     pub fn extend(&mut self, leaves: &[Hash], mut visit: impl FnMut(NodeId, Hash)) {
         let (mut level, mut first) = (0, self.size);
         let mut nodes = Vec::with_capacity(leaves.len() + 1);

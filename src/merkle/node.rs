@@ -19,10 +19,21 @@ impl NodeId {
         Self { level, index: first_leaf >> level }
     }
 
-    /// How many interior nodes the first `size` leaves complete: `size` less its set bits.
+    /// Lowest level that is stored. Leaves are in the frames, and what two of them hash to is had
+    /// sooner than it is read from a disk.
+    pub const STORED_LEVEL_MIN: u8 = 2;
+
+    /// Whether the node is among those that are stored.
+    #[must_use]
+    pub const fn is_stored(&self) -> bool {
+        self.level >= Self::STORED_LEVEL_MIN
+    }
+
+    /// How many stored nodes the first `size` leaves complete: the interior nodes above their pairs.
     #[must_use]
     pub const fn stored_before(size: u64) -> u64 {
-        size - size.count_ones() as u64
+        let pairs = size / 2;
+        pairs - pairs.count_ones() as u64
     }
 
     /// The leaf that completes this node.
@@ -31,11 +42,12 @@ impl NodeId {
         ((self.index + 1) << self.level) - 1
     }
 
-    /// Position of an interior node (level 1 and up) in the stream in which leaves complete nodes,
-    /// lowest level first.
+    /// Position of a stored node in the stream in which leaves complete nodes, lowest level first.
+    /// Of one that is not stored, that of the next that is.
     #[must_use]
     pub const fn position(&self) -> u64 {
-        Self::stored_before(self.last_leaf()) + (self.level as u64).saturating_sub(1)
+        let above = self.level.saturating_sub(Self::STORED_LEVEL_MIN);
+        Self::stored_before(self.last_leaf()) + above as u64
     }
 }
 
@@ -61,7 +73,7 @@ mod tests {
             assert_eq!(NodeId::stored_before(leaf), next);
             frontier.push(Hash::ZERO, |id, _| {
                 assert_eq!((id.position(), id.last_leaf()), (next, leaf));
-                next += 1;
+                next += u64::from(id.is_stored());
             });
         }
     }

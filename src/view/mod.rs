@@ -24,6 +24,7 @@ pub(crate) use reader::read_identity;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::stored::StoredEntry;
+use crate::hash;
 use crate::limits::RECENT_IDS;
 use crate::merkle::{
     self, ConsistencyProof, InclusionProof, NodeId, NodeSource, prove_consistency, prove_inclusion,
@@ -262,8 +263,14 @@ impl View {
 
 impl NodeSource for View {
     fn node(&self, id: NodeId) -> Result<Hash> {
-        if id.level == 0 {
-            return self.entry_hash(id.index);
+        match id.level {
+            0 => return self.entry_hash(id.index),
+            1 => {
+                let (left, right) =
+                    (self.entry_hash(2 * id.index)?, self.entry_hash(id.last_leaf())?);
+                return Ok(hash::node(&left, &right));
+            }
+            NodeId::STORED_LEVEL_MIN.. => {}
         }
         let (part, _) = self.locate(id.last_leaf())?;
         part.node(id.position(), self.end_offset(part))

@@ -44,12 +44,16 @@ fn nodes_of_the_example_are_those_of_the_tree() {
         assert_eq!((id.index << id.level, id.last_leaf()), (covered.start, covered.end - 1));
         assert_eq!(shelf.node(id).unwrap(), wanted, "{name}");
         perfect += 1;
-        if id.level > 0 {
-            assert_eq!(position, id.position().to_string(), "position of {name}");
-            stored += 1;
+        match id.level {
+            0 => assert_eq!(position, "in the frame", "{name}"),
+            1 => assert_eq!(position, "of two leaves", "{name}"),
+            _ => {
+                assert_eq!(position, id.position().to_string(), "position of {name}");
+                stored += 1;
+            }
         }
     }
-    assert_eq!((perfect, stored), (11, shelf.interior.len()), "no node is missing");
+    assert_eq!((perfect, stored), (11, shelf.stored.len()), "no node is missing");
     assert_eq!(nodes()["0123456"], shelf.frontier.root());
 }
 

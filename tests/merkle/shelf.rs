@@ -1,25 +1,25 @@
 //! Sources of nodes: one as the files hold them, in storage order, and one without bounds.
 
-use crate::reference::{Sparse, mth};
+use crate::reference::{Sparse, mth, node};
 use std::cell::Cell;
 use witnessmark::merkle::{Frontier, NodeId, NodeSource};
 use witnessmark::{Hash, Result};
 
-/// Leaves, and interior nodes in the order in which they were completed.
+/// Leaves, and the nodes that are stored in the order in which they were completed.
 #[derive(Default)]
 pub(crate) struct Shelf {
     pub(crate) frontier: Frontier,
     pub(crate) leaves: Vec<Hash>,
-    pub(crate) interior: Vec<Hash>,
+    pub(crate) stored: Vec<Hash>,
 }
 
 impl Shelf {
     pub(crate) fn push(&mut self, leaf: Hash) {
         self.leaves.push(leaf);
-        let interior = &mut self.interior;
+        let stored = &mut self.stored;
         self.frontier.push(leaf, |id, hash| {
-            assert_eq!(id.position(), interior.len() as u64, "{id:?} completes in storage order");
-            interior.push(hash);
+            assert_eq!(id.position(), stored.len() as u64, "{id:?} completes in storage order");
+            stored.extend(id.is_stored().then_some(hash));
         });
     }
 
@@ -32,11 +32,12 @@ impl Shelf {
 
 impl NodeSource for Shelf {
     fn node(&self, id: NodeId) -> Result<Hash> {
-        let (from, at) = match id.level {
-            0 => (&self.leaves, id.index),
-            _ => (&self.interior, id.position()),
-        };
-        Ok(from[usize::try_from(at).unwrap()])
+        let at = |index: u64| usize::try_from(index).unwrap();
+        Ok(match id.level {
+            0 => self.leaves[at(id.index)],
+            1 => node(self.leaves[at(2 * id.index)], self.leaves[at(2 * id.index + 1)]),
+            _ => self.stored[at(id.position())],
+        })
     }
 }
 
