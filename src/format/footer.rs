@@ -267,6 +267,9 @@ pub(crate) mod tests {
         let digest = Hash([9; 32]);
         let covered = bytes.len();
         assert_eq!(Footer::counters_in(&bytes), 3);
+        let mut bold = bytes.clone();
+        bold[AGENT_COUNT_OFFSET..][..4].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(Footer::counters_in(&bold), bold.len() / COUNTER_LEN_MIN, "no more than fit");
         Footer::finish(&mut bytes, &digest);
         assert_eq!(Footer::decode(&bytes), Ok((sample(), digest)));
         let last: [u8; 16] = bytes[bytes.len() - 16..].try_into().unwrap();

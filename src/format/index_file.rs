@@ -362,6 +362,7 @@ mod tests {
         assert_eq!(flaw(|b| b.ids([(0, 0); 9])), None);
         assert_eq!(flaw(|b| b.ids([(0, 0); 10])), Some("length of the ids"));
         assert_eq!(flaw(|b| b.flat(IDS).push(0)), Some("length of the ids"));
+        assert_eq!(flaw(|b| b.flat(IDS).extend([0; 2 * ID_LEN + 1])), Some("length of the ids"));
         assert_eq!(flaw(|b| b.offsets(&[4192])), Some("length of the offsets"));
         assert_eq!(flaw(|b| b.zones(&[Zone::EMPTY])), Some("length of the zones"));
         assert_eq!(flaw(|b| b.flat(SYSTEM).push(0)), Some("bytes after a posting list"));

@@ -290,7 +290,6 @@ mod tests {
         assert_eq!((time.seconds, time.nanos, time.offset_minutes), (-5, 9, Some(0)));
     }
 
-    /// The quick way accepts nothing that the careful one does not, and takes the usual entry.
     /// The quick way finds what the records say, in whole meta, cut meta and any other bytes.
     #[test]
     fn a_field_is_found_as_the_records_have_it() {
@@ -313,6 +312,92 @@ mod tests {
         }
     }
 
+    #[test]
+    fn times_have_fourteen_bytes_and_less_than_a_billion_nanoseconds() {
+        let time = EventTime { seconds: -1, nanos: 999_999_999, offset_minutes: None };
+        let bytes = encode_time(&time);
+        assert_eq!(decode_time(&bytes), Some(time));
+        assert_eq!(decode_time(&[&bytes[..], &[0]].concat()), None);
+        assert_eq!(decode_time(&bytes[1..]), None);
+        assert_eq!(decode_time(&encode_time(&EventTime { nanos: 1_000_000_000, ..time })), None);
+    }
+
+    #[test]
+    fn each_time_of_an_entry_is_stored() {
+        let [a, b, c] = [1, 2, 3].map(|seconds| EventTime::utc(seconds, 0));
+        let entry = Entry::new("t", "agent", "allow").timestamp(a).issued_at(b).completed_at(c);
+        let defaults = Defaults { uuid: &[7; 16], now: EventTime::utc(9, 9), redactions: None };
+        let mut meta = Vec::new();
+        encode(&entry, &defaults, &mut meta);
+        for (field, time) in [(Field::Timestamp, a), (Field::IssuedAt, b), (Field::CompletedAt, c)]
+        {
+            assert_eq!(find(&meta, field).and_then(decode_time), Some(time), "{}", field.name());
+        }
+    }
+
+    /// Values that no entry may have, each among fields that are right. The quick way takes none of
+    /// them, and the careful one names it.
+    #[test]
+    fn bad_values_are_refused_either_way() {
+        let good: [(Field, &[u8]); 5] = [
+            (Field::EntryUuid, &[b'u'; 16]),
+            (Field::Timestamp, &[0; TIME_LEN]),
+            (Field::EventType, b"t"),
+            (Field::AgentDid, b"a"),
+            (Field::Action, b"allow"),
+        ];
+        let with = |changed: Field, bytes: &[u8]| {
+            let mut fields = good.to_vec();
+            // An id in words stands in place of the sixteen bytes.
+            let is_id = matches!(changed, Field::EntryId | Field::EntryUuid);
+            fields.retain(|(field, _)| *field != changed && !(is_id && *field == Field::EntryUuid));
+            fields.push((changed, bytes));
+            fields.sort_by_key(|(field, _)| field.id());
+            let mut meta = Vec::new();
+            fields.iter().for_each(|(field, bytes)| put(&mut meta, *field, bytes));
+            (is_plainly_good(&meta), check_records(&meta).is_ok())
+        };
+        let uuid = b"01a20726-94ef-7117-9e21-d66abdab1273";
+        let all_good: [(Field, &[u8]); 6] = [
+            (Field::EntryUuid, &[b'v'; 16]),
+            (Field::EntryId, b"audit_03d4f8812a534ade"),
+            (Field::Timestamp, &[1; TIME_LEN]),
+            (Field::AgentDid, "\u{e9}".as_bytes()),
+            (Field::Resource, b""),
+            (Field::Resource, &[b'x'; 127]),
+        ];
+        for (field, bytes) in all_good {
+            assert_eq!(with(field, bytes), (true, true), "{}: {bytes:?}", field.name());
+        }
+        // Good, but longer than what the quick way reads.
+        assert_eq!(with(Field::TraceId, &[b'x'; 128]), (false, true));
+        let bad: [(Field, &[u8]); 13] = [
+            (Field::EntryUuid, b""),
+            (Field::EntryUuid, &[b'u'; 15]),
+            (Field::EntryUuid, &[b'u'; 17]),
+            (Field::EntryId, b""),
+            (Field::EntryId, uuid),
+            (Field::EntryId, b"\xff"),
+            (Field::EventType, b""),
+            (Field::AgentDid, b""),
+            (Field::Action, b""),
+            (Field::Timestamp, &[b'0'; TIME_LEN - 1]),
+            (Field::CompletedAt, &[b'0'; TIME_LEN + 1]),
+            (Field::Resource, b"\xff"),
+            (Field::TraceId, b"x\xff"),
+        ];
+        for (field, bytes) in bad {
+            assert_eq!(with(field, bytes), (false, false), "{}: {bytes:?}", field.name());
+        }
+        // A length of two bytes whose first, taken for the whole, leads to the end.
+        let mut meta = Vec::new();
+        good.iter().for_each(|(field, bytes)| put(&mut meta, *field, bytes));
+        meta.extend([Field::TraceId.id(), 0x80]);
+        meta.extend([b'x'; 0x80]);
+        assert_eq!((is_plainly_good(&meta), check_records(&meta).is_ok()), (false, false));
+    }
+
+    /// The quick way accepts nothing that the careful one does not, and takes the usual entry.
     #[test]
     fn plainly_good_is_good() {
         let meta = sample();

@@ -274,6 +274,23 @@ mod tests {
     }
 
     #[test]
+    fn a_list_has_a_byte_at_least_for_each_id_and_its_whole_skip_table() {
+        let read = |count: u32, len: u32| {
+            let mut bytes = Vec::new();
+            put_leb128(&mut bytes, count);
+            put_leb128(&mut bytes, len);
+            bytes.extend(vec![0; len as usize]);
+            Packed::read(&mut Cursor::new(&bytes), 1000).err().map(|flaw| (flaw.what, flaw.wanted))
+        };
+        // One block has its first id outside of the table; of 300 ids, three stand in it.
+        for (count, least) in [(2, 1), (128, 127), (129, 2 * 8 + 127), (300, 3 * 8 + 297)] {
+            let wanted = Some(("length of a posting list", least.to_string()));
+            assert_eq!(read(count, least - 1), wanted, "{count}");
+            assert_eq!(read(count, least), None, "{count}");
+        }
+    }
+
+    #[test]
     fn a_claimed_count_without_bytes_is_refused() {
         let mut bytes = Vec::new();
         put_leb128(&mut bytes, 1_000_000);

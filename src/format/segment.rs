@@ -168,12 +168,28 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_version_from_the_future_is_named() {
+    /// What is said of a header with one byte changed under a right CRC.
+    fn flaw(at: usize, byte: u8) -> Option<&'static str> {
         let mut bytes = sample().encode();
-        bytes[8] = 2;
+        bytes[at] = byte;
         let crc = crc32fast::hash(&bytes[..SEGMENT_CRC_OFFSET]);
         bytes[SEGMENT_CRC_OFFSET..].copy_from_slice(&crc.to_le_bytes());
-        assert_eq!(SegmentHeader::decode(&bytes).unwrap_err().what, crate::format::UNKNOWN_VERSION);
+        SegmentHeader::decode(&bytes).err().map(|flaw| flaw.what)
+    }
+
+    #[test]
+    fn a_version_from_the_future_is_named() {
+        assert_eq!(flaw(8, 2), Some(crate::format::UNKNOWN_VERSION));
+    }
+
+    #[test]
+    fn what_is_reserved_is_zero_up_to_the_crc() {
+        let reserved = Some("reserved bytes of a segment header");
+        let frontier_end = FRONTIER_OFFSET + 2 * 32;
+        for at in (FIXED_LEN..FRONTIER_OFFSET).chain(frontier_end..SEGMENT_CRC_OFFSET) {
+            assert_eq!(flaw(at, 1), reserved, "byte {at}");
+        }
+        assert_eq!(flaw(FRONTIER_OFFSET, 1), None);
+        assert_eq!(flaw(frontier_end - 1, 1), None);
     }
 }
