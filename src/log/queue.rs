@@ -348,6 +348,27 @@ mod tests {
     }
 
     #[test]
+    fn whoever_finds_it_full_waits_until_the_group_is_taken() {
+        let (bytes, record) = frame();
+        let queue = Arc::new(Queue::new(bytes.len(), std::process::id()));
+        let push = |queue: &Queue| {
+            let record = std::iter::once(record.clone());
+            queue.push(&bytes, record, false, QueueFull::Wait).unwrap().1
+        };
+        push(&queue);
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| push(&queue));
+            while queue.state.lock().waiting_for_room == 0 {
+                std::thread::yield_now();
+            }
+            assert_eq!(queue.take().unwrap().records.len(), 1);
+            assert_eq!(waiting.join().unwrap(), 0);
+        });
+        assert_eq!(queue.state.lock().waiting_for_room, 0);
+        assert_eq!(queue.take().unwrap().records.len(), 1);
+    }
+
+    #[test]
     fn the_first_reason_stays_but_for_a_failed_write() {
         let queue = Queue::new(QUEUE_BYTES_MAX, PID);
         assert!(queue.closed().is_none());

@@ -61,6 +61,12 @@ fn a_last_group_cut_at_any_byte_is_set_aside_and_put_on_record() {
             }
             let report = log.recovery().unwrap().clone();
             assert_eq!((report.offset, report.bytes), (begin as u64, torn as u64), "{len}");
+            let said = report.to_string();
+            assert!(
+                said.starts_with(&format!("{SEGMENT} ended in {torn} bytes of a write ")),
+                "{said}"
+            );
+            assert!(said.contains(&report.quarantine) && said.contains(&report.reason), "{said}");
             assert_eq!(disk.bytes(&report.quarantine), &bytes[begin..begin + torn]);
             let found = records(&log);
             assert_eq!(found.len(), 1);
@@ -71,6 +77,34 @@ fn a_last_group_cut_at_any_byte_is_set_aside_and_put_on_record() {
             assert!(log.recovery().is_none() && records(&log).len() == 1, "told once");
         }
     }
+}
+
+/// The process died after the bytes were set aside and before an entry said so.
+#[test]
+fn what_an_interrupted_recovery_set_aside_is_put_on_record_by_the_next() {
+    let sim = Sim::new();
+    options(&sim, 1).open().unwrap().close().unwrap();
+    // Longer than what is read at once, and different throughout.
+    let torn: Vec<u8> = (0..(1 << 20) + 777u32).flat_map(|n| n.to_le_bytes()).collect();
+    let name = "quarantine-00000000000000000000-4224.bin";
+    sim.put(name, &torn);
+    // Names of other people.
+    let others = [
+        "quarantine-notes.txt",
+        "bin.quarantine-0-0",
+        &format!("quarantine-{}.bin", "0".repeat(300)),
+    ];
+    others.iter().for_each(|name| sim.put(name, b"?"));
+    let log = options(&sim, 1).open().unwrap();
+    let found = records(&log);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["segment"], SEGMENT);
+    assert_eq!(found[0]["quarantine"], name);
+    assert_eq!((&found[0]["offset"], &found[0]["bytes"]), (&4224.into(), &torn.len().into()));
+    assert_eq!(found[0]["blake3"], blake3::hash(&torn).to_hex().as_str());
+    log.close().unwrap();
+    let log = options(&sim, 1).open().unwrap();
+    assert_eq!(records(&log).len(), 1, "told once");
 }
 
 /// Any bit of the last group, which nothing vouches for.
