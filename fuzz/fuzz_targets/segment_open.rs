@@ -14,7 +14,7 @@ fuzz_target!(|input: &[u8]| {
     for bytes in edited.files.iter().filter(|(name, _)| name.ends_with(".seg")).map(|(_, b)| b) {
         let Ok(header) = SegmentHeader::decode(bytes) else { continue };
         let mut frames = 0;
-        if let Ok(scan) = scan(bytes, &header, |_, _, _| frames += 1) {
+        if let Ok(scan) = scan(bytes, &header, |_| frames += 1) {
             assert!(scan.size - header.first_index <= frames, "no entry without a frame");
             assert!(scan.end <= bytes.len() as u64);
             assert!(scan.unvouched_from() <= scan.end);

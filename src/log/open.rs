@@ -330,7 +330,7 @@ fn open_unsealed(
     };
     let mut bytes = vec![0u8; found.len_to_scan()?];
     file.read_exact_at(&mut bytes, 0).map_err(|error| error.at_file(&*name))?;
-    let scanned = scan(&bytes, &found.header, |_, _, frame| {
+    let scanned = scan(&bytes, &found.header, |frame| {
         let Some(encoded) = frame.meta() else { return };
         terms::scan(encoded, |key, name| match key {
             Key::Agent => counters.agents.set(name, frame.agent_seq.saturating_add(1)),

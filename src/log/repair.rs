@@ -131,7 +131,7 @@ fn plan_tail(storage: &FsStorage, report: &mut RepairReport) -> Result<()> {
         let file = storage.open(&name, crate::storage::Access::Read)?;
         let mut bytes = vec![0u8; found.len_to_scan()?];
         file.read_exact_at(&mut bytes, 0)?;
-        let scan = crate::segment::scan::scan(&bytes, &found.header, |_, _, _| {});
+        let scan = crate::segment::scan::scan(&bytes, &found.header, |_| {});
         let scan = scan.map_err(|flaw| flaw.into_error(&*name, 0))?;
         let next = segments.get(position + 1).map(|next| next.header.first_index);
         match decide(&scan, next.map_or(Place::Last, Place::Followed)) {

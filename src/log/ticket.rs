@@ -388,6 +388,19 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_ends_with_its_time_and_not_before() {
+        let cell = Arc::new(GroupCell::default());
+        assert!(!ticket(&cell).is_done());
+        let deadline = Instant::now() + Duration::from_millis(20);
+        cell.wait(Some(deadline));
+        assert!(Instant::now() >= deadline);
+        cell.finish(Ok(done(3)));
+        assert!(ticket(&cell).is_done());
+        // Nobody waits for what is there.
+        cell.wait(None);
+    }
+
+    #[test]
     fn a_timeout_gives_the_ticket_back() {
         let cell = Arc::new(GroupCell::default());
         let ticket = ticket(&cell).wait_timeout(Duration::from_millis(1)).unwrap_err();

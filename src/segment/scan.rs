@@ -86,15 +86,15 @@ impl Scan {
     }
 }
 
-/// Scans a whole segment. `visit` is called for each frame of each valid group with its offset in
-/// the file, its index and the entry hash before it.
+/// Scans a whole segment. `visit` gets each frame of each group whose header and body agree, in order;
+/// a group that contradicts the log is found so only behind its frames.
 ///
 /// # Errors
 /// A [`Flaw`] when `frontier` of the header is not the frontier of its first index.
 pub fn scan(
     bytes: &[u8],
     header: &SegmentHeader,
-    mut visit: impl FnMut(u64, u64, &Frame<'_>),
+    mut visit: impl FnMut(&Frame<'_>),
 ) -> Result<Scan, Flaw> {
     let frontier = Frontier::from_parts(header.first_index.into(), header.frontier.clone())
         .map_err(|e| Flaw::new(112, "frontier of a segment header", "one per set bit", e))?;
@@ -145,7 +145,7 @@ fn next_group(
     bytes: &[u8],
     segment: &SegmentHeader,
     scan: &mut Scan,
-    visit: &mut impl FnMut(u64, u64, &Frame<'_>),
+    visit: &mut impl FnMut(&Frame<'_>),
 ) -> Result<(), Tail> {
     let at = scan.end;
     let rest = slice(bytes, at, (bytes.len() as u64).saturating_sub(at)).unwrap_or_default();
@@ -178,7 +178,7 @@ fn next_group(
     }
     let frames = slice(body, 0, u64::from(header.body_len)).unwrap_or_default();
     let flaw_base = |flaw: Flaw| contradiction(flaw.shifted(body_at));
-    let placed = walk_frames(frames, &header, scan, at + body_at, visit).map_err(flaw_base)?;
+    let placed = walk_frames(frames, &header, scan, visit).map_err(flaw_base)?;
     let root = placed.frontier.root();
     if root != header.root {
         return Err(contradiction(Flaw::new(64, "root after a group", header.root, root)));
@@ -202,8 +202,7 @@ fn walk_frames(
     frames: &[u8],
     header: &GroupHeader,
     scan: &Scan,
-    base: u64,
-    visit: &mut impl FnMut(u64, u64, &Frame<'_>),
+    visit: &mut impl FnMut(&Frame<'_>),
 ) -> Result<Placed, Flaw> {
     let mut placed = Placed {
         frontier: scan.frontier.clone(),
@@ -212,13 +211,13 @@ fn walk_frames(
     };
     let mut at = 0u64;
     let mut leaves = Vec::new();
-    for position in 0..u64::from(header.count) {
+    for _ in 0..header.count {
         let rest = slice(frames, at, frames.len() as u64 - at).unwrap_or_default();
         let frame = Frame::decode(rest).map_err(|flaw| flaw.shifted(at))?;
         leaves.push(frame.entry_hash);
         placed.last_hash = frame.entry_hash;
         placed.last_recorded_at = frame.recorded_at;
-        visit(base + at, header.first_index + position, &frame);
+        visit(&frame);
         at += u64::from(frame.stored_len);
     }
     if at != frames.len() as u64 {

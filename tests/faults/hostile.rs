@@ -166,6 +166,7 @@ fn a_clock_that_goes_back_is_clamped_flagged_and_on_record() {
         log.entry(receipt.index()).unwrap()
     };
     assert!(!append(&log).is_clock_clamped());
+    assert!(!append(&log).is_clock_clamped(), "it stands, which is not going back");
     clock.set(UnixNanos(10 * SECOND));
     let back = append(&log);
     assert!(back.is_clock_clamped() && back.recorded_at() == UnixNanos(1000 * SECOND));

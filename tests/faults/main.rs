@@ -15,6 +15,7 @@ mod poison;
 mod power;
 mod readers;
 mod recovery;
+mod repair;
 mod schedules;
 mod sim;
 mod steps;

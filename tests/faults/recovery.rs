@@ -4,7 +4,7 @@
 use crate::sim::{Faults, Sim};
 use crate::story::{entry, options};
 use std::os::unix::fs::PermissionsExt;
-use witnessmark::{AuditLog, ErrorKind, Query, Reader};
+use witnessmark::{AuditLog, ErrorKind, Query, Reader, SigningKey};
 
 const SEGMENT: &str = "00000000000000000000.seg";
 
@@ -79,6 +79,45 @@ fn a_last_group_cut_at_any_byte_is_set_aside_and_put_on_record() {
     }
 }
 
+/// A recovery that died half way has set some of it aside already, or other bytes have the name.
+#[test]
+fn torn_bytes_are_set_aside_once_and_never_over_others() {
+    let (sim, begin, end) = three_entries();
+    let mut bytes = sim.bytes(SEGMENT);
+    bytes[end - 10..].fill(0);
+    let kept = bytes[begin..].iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let torn = bytes[begin..begin + kept].to_vec();
+    let name = |attempt: &str| format!("quarantine-00000000000000000000-{begin}{attempt}.bin");
+    let mut other = torn.clone();
+    other[0] ^= 1;
+    let cases: [(&[&[u8]], &str); 5] = [
+        (&[], ""),
+        (&[&torn], ""),
+        (&[&other], ".2"),
+        (&[&torn[1..]], ".2"),
+        (&[&other, &torn[1..]], ".3"),
+    ];
+    for (there, wanted) in cases {
+        let disk = sim.fork();
+        disk.put(SEGMENT, &bytes);
+        for (bytes, attempt) in there.iter().zip(["", ".2"]) {
+            disk.put(&name(attempt), bytes);
+        }
+        let log = options(&disk, 1).open().unwrap();
+        assert_eq!(log.recovery().unwrap().quarantine, name(wanted));
+        assert_eq!(disk.bytes(&name(wanted)), torn);
+        for (bytes, attempt) in there.iter().zip(["", ".2"]) {
+            assert_eq!(disk.bytes(&name(attempt)), *bytes);
+        }
+        let files = disk.names().iter().filter(|name| name.ends_with(".bin")).count();
+        assert_eq!(
+            files,
+            there.len().max(1 + usize::from(wanted == ".2") + 2 * usize::from(wanted == ".3"))
+        );
+        log.close().unwrap();
+    }
+}
+
 /// The process died after the bytes were set aside and before an entry said so.
 #[test]
 fn what_an_interrupted_recovery_set_aside_is_put_on_record_by_the_next() {
@@ -105,6 +144,19 @@ fn what_an_interrupted_recovery_set_aside_is_put_on_record_by_the_next() {
     log.close().unwrap();
     let log = options(&sim, 1).open().unwrap();
     assert_eq!(records(&log).len(), 1, "told once");
+}
+
+/// Nothing says that the last entry is durable, so nobody signs it.
+#[test]
+fn what_nothing_vouches_for_is_not_signed() {
+    let (sim, ..) = three_entries();
+    let reader = Reader::on_storage(sim.storage()).unwrap();
+    let view = reader.view().unwrap();
+    assert_eq!((view.size().get(), view.unvouched()), (3, 1));
+    let key = SigningKey::from_seed(&reader.identity().origin, &[7; 32]).unwrap();
+    let signed = reader.checkpoint(&[&key]).unwrap();
+    assert_eq!(signed.checkpoint().size().get(), 2);
+    assert_eq!(signed.checkpoint().root(), view.root_at(2.into()).unwrap());
 }
 
 /// Any bit of the last group, which nothing vouches for.
@@ -332,6 +384,21 @@ fn swapped_cut_and_missing_segments_are_named() {
     bytes[4092..4096].copy_from_slice(&crc.to_le_bytes());
     sim.put(a, &bytes);
     refused(&sim, &[a]);
+    // A footer that is whole, of the first segment of another log.
+    let (sim, other) = (whole.fork(), many_segments());
+    let footer = |bytes: &[u8]| {
+        let len = bytes[bytes.len() - 16..].first_chunk().map(|len| u64::from_le_bytes(*len));
+        bytes.len() - usize::try_from(len.unwrap()).unwrap()
+    };
+    let (mine, theirs) = (whole.bytes(&segments[0]), other.bytes(&segments[0]));
+    sim.put(&segments[0], &[&mine[..footer(&mine)], &theirs[footer(&theirs)..]].concat());
+    assert!(refused(&sim, &[&segments[0]]).to_string().contains("footer of another segment"));
+    // Nothing can be read of a log whose first segment has no header, and no empty log is shown.
+    let sim = whole.fork();
+    sim.put(&segments[0], &[0; 8192]);
+    refused(&sim, &[&segments[0]]);
+    let shown = Reader::on_storage(sim.storage()).and_then(|reader| reader.view());
+    assert_eq!(shown.map(|view| view.size().get()).map_err(|e| e.kind()), Err(ErrorKind::Corrupt));
     // More entries than the next segment leaves room for.
     let sim = whole.fork();
     sim.take_away(&segments[last]);

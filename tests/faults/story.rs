@@ -170,7 +170,7 @@ pub(crate) fn torn_tail(sim: &Sim) -> Vec<u8> {
     let storage = sim.storage();
     let file = storage.open(&name, witnessmark::storage::Access::Read).unwrap();
     let header = witnessmark::segment::set::read_header(&*Arc::clone(&file), &name).unwrap();
-    let seen = scan(&bytes, &header, |_, _, _| {}).unwrap();
+    let seen = scan(&bytes, &header, |_| {}).unwrap();
     let (end, used) = (usize::try_from(seen.end).unwrap(), usize::try_from(seen.used).unwrap());
     bytes.get(end..used).unwrap_or_default().to_vec()
 }
