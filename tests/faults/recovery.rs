@@ -157,6 +157,31 @@ fn what_nothing_vouches_for_is_not_signed() {
     let signed = reader.checkpoint(&[&key]).unwrap();
     assert_eq!(signed.checkpoint().size().get(), 2);
     assert_eq!(signed.checkpoint().root(), view.root_at(2.into()).unwrap());
+    // Whoever opens the log for writing vouches for it, when he closes it at the latest.
+    options(&sim, 1).open().unwrap().close().unwrap();
+    let signed = reader.checkpoint(&[&key]).unwrap();
+    assert_eq!(signed.checkpoint().size().get(), 3);
+}
+
+/// The first entry's hash is built on all of `log.id`.
+#[test]
+fn a_log_does_not_take_another_name() {
+    let sim = Sim::new();
+    let log = options(&sim, 1).origin("example.com/one").open().unwrap();
+    let _ = log.append(entry("did:a", "{}")).unwrap();
+    log.close().unwrap();
+    let mut identity = sim.bytes("log.id");
+    let at = identity.windows(3).position(|bytes| bytes == b"one").unwrap();
+    identity[at..at + 3].copy_from_slice(b"two");
+    let crc_at = identity.len() - 4;
+    let crc = crc32(&identity[..crc_at]);
+    identity[crc_at..].copy_from_slice(&crc.to_le_bytes());
+    sim.put("log.id", &identity);
+    let error = options(&sim, 1).open().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.location().file.as_deref()),
+        (ErrorKind::Corrupt, Some("log.id"))
+    );
 }
 
 /// Any bit of the last group, which nothing vouches for.
@@ -303,9 +328,12 @@ fn side_files_that_are_missing_are_made_before_the_log_is_closed_again() {
     let sim = many_segments();
     let is_side = |name: &String| name.ends_with(".nodes") || name.ends_with(".index");
     let side: Vec<String> = sim.names().into_iter().filter(is_side).collect();
-    side.iter().for_each(|name| sim.take_away(name));
-    options(&sim, 1).open().unwrap().close().unwrap();
-    assert_eq!(sim.names().into_iter().filter(is_side).collect::<Vec<_>>(), side);
+    // All of them, those of every other kind, and one of each segment in turn.
+    for step in [1, 2, 3] {
+        side.iter().step_by(step).for_each(|name| sim.take_away(name));
+        options(&sim, 1).open().unwrap().close().unwrap();
+        assert_eq!(sim.names().into_iter().filter(is_side).collect::<Vec<_>>(), side, "{step}");
+    }
 }
 
 #[test]
