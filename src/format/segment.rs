@@ -140,7 +140,7 @@ fn tail_of(whole: &[u8; SEGMENT_HEADER_LEN]) -> Cursor<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn sample() -> SegmentHeader {

@@ -242,3 +242,83 @@ pub fn check_continues(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::footer::tests::sample as footer;
+    use crate::format::segment::tests::sample as header;
+    use crate::storage::MemoryStorage;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn no_more_is_scanned_than_a_segment_and_a_footer_can_have() {
+        let len_max = SEGMENT_BYTES_MAX + FOOTER_BYTES_MAX;
+        for (len, is_taken) in [(0, true), (len_max, true), (len_max + 1, false), (u64::MAX, false)]
+        {
+            let found = Found { header: header(), footer: None, len };
+            let scanned = found.len_to_scan();
+            assert_eq!(
+                scanned.as_ref().ok(),
+                is_taken.then(|| usize::try_from(len).unwrap()).as_ref()
+            );
+            assert!(is_taken || scanned.unwrap_err().kind() == ErrorKind::Corrupt);
+        }
+    }
+
+    /// A file that is cut between two looks at its length.
+    #[derive(Debug)]
+    struct Cut {
+        file: Arc<dyn StorageFile>,
+        was_asked: AtomicBool,
+        len_before: u64,
+    }
+
+    impl StorageFile for Cut {
+        fn len(&self) -> Result<u64> {
+            match self.was_asked.swap(true, Ordering::Relaxed) {
+                true => self.file.len(),
+                false => Ok(self.len_before),
+            }
+        }
+        fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+            self.file.read_at(buffer, offset)
+        }
+        fn write_all_at(&self, _: &[u8], _: u64) -> Result<()> {
+            unreachable!("it is only read")
+        }
+        fn set_len(&self, _: u64) -> Result<()> {
+            unreachable!("it is only read")
+        }
+        fn allocate(&self, _: u64, _: u64) -> Result<()> {
+            unreachable!("it is only read")
+        }
+        fn sync_data(&self) -> Result<()> {
+            unreachable!("it is only read")
+        }
+        fn sync_all(&self) -> Result<()> {
+            unreachable!("it is only read")
+        }
+        fn set_read_only(&self) -> Result<()> {
+            unreachable!("it is only read")
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_cut_to_its_footer_meanwhile_is_looked_at_once_more() {
+        let data_end = 5000;
+        let mut end = Footer { data_end, ..footer() }.encode();
+        Footer::finish(&mut end, &Hash([9; 32]));
+        let len = data_end + end.len() as u64;
+        let storage = MemoryStorage::new();
+        let file = storage.create("x").unwrap();
+        file.write_all_at(&end, data_end).unwrap();
+        for len_before in [len, len + 1, 2 * len] {
+            let file =
+                Cut { file: Arc::clone(&file), was_asked: AtomicBool::new(false), len_before };
+            let (found_len, found) = read_end(&file, "x");
+            assert_eq!(found_len.unwrap(), len);
+            assert_eq!(found.unwrap().unwrap().data_end, data_end);
+        }
+    }
+}

@@ -4,6 +4,8 @@
 use crate::sim::{Faults, Sim};
 use crate::story::{entry, options};
 use std::os::unix::fs::PermissionsExt;
+use witnessmark::format::segment::SegmentHeader;
+use witnessmark::segment::scan::scan;
 use witnessmark::{AuditLog, ErrorKind, Query, Reader, SigningKey};
 
 const SEGMENT: &str = "00000000000000000000.seg";
@@ -146,6 +148,25 @@ fn what_an_interrupted_recovery_set_aside_is_put_on_record_by_the_next() {
     assert_eq!(records(&log).len(), 1, "told once");
 }
 
+/// What is written again begins with the first group that no sync is known to have covered.
+#[test]
+fn all_groups_since_the_last_known_sync_are_in_doubt() {
+    let sim = Sim::new();
+    let log = options(&sim, 1).open().unwrap();
+    let _ = log.append(entry("did:a", "{}")).unwrap();
+    for _ in 0..3 {
+        let _ = log.append_buffered(entry("did:a", "{}")).unwrap();
+    }
+    sim.stop();
+    drop(log);
+    sim.kill();
+    let bytes = sim.bytes(SEGMENT);
+    let header = SegmentHeader::decode(&bytes[..4096]).unwrap();
+    let seen = scan(&bytes, &header, |_| {}).unwrap();
+    assert_eq!((seen.groups.len(), seen.synced_size()), (4, 1));
+    assert_eq!(seen.unvouched_from(), seen.groups[1].offset);
+}
+
 /// Nothing says that the last entry is durable, so nobody signs it.
 #[test]
 fn what_nothing_vouches_for_is_not_signed() {
@@ -276,6 +297,35 @@ fn opening_scans_the_last_segment_only() {
             assert!(read <= 2 * sim.bytes(name).len() as u64 + 4096, "{read} bytes of {name}");
         }
     }
+    log.close().unwrap();
+}
+
+/// The cache may show what a sync of the process before did not bring to the disk, where a process
+/// died; where a log was closed, every sync succeeded.
+#[test]
+fn what_recovery_builds_on_is_asked_of_the_medium_unless_the_log_was_closed() {
+    let sim = many_segments();
+    let mut segments = sim.names();
+    segments.retain(|name| name.ends_with(".seg"));
+    segments.reverse();
+    sim.put("zz.seg", b"of somebody else");
+    sim.take_forgotten();
+    let log = options(&sim, 1).open().unwrap();
+    assert_eq!(sim.take_forgotten(), [""; 0], "it was closed, and what is sealed is read-only");
+    let _ = log.append(entry("did:a", "{}")).unwrap();
+    sim.stop();
+    drop(log);
+    sim.kill();
+    options(&sim, 1).open().unwrap().close().unwrap();
+    assert_eq!(sim.take_forgotten(), segments[..1]);
+    // Nothing says that these were synced: the last, the one before, and the one sealed last.
+    for name in segments.iter().skip(1) {
+        let bytes = sim.bytes(name);
+        sim.take_away(name);
+        sim.put(name, &bytes);
+    }
+    let log = options(&sim, 1).open().unwrap();
+    assert_eq!(sim.take_forgotten(), segments[1..3]);
     log.close().unwrap();
 }
 

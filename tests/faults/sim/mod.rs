@@ -162,6 +162,7 @@ pub(crate) struct State {
     /// What the call that fails right now has done all the same.
     effect: Option<Effect>,
     reads: BTreeMap<String, u64>,
+    forgotten: Vec<String>,
     journal: Option<Vec<Op>>,
 
     garbles: bool,
@@ -464,6 +465,11 @@ impl Sim {
     /// Bytes read per file since the last call.
     pub(crate) fn take_reads(&self) -> BTreeMap<String, u64> {
         std::mem::take(&mut self.state().reads)
+    }
+
+    /// Files whose cache was dropped since the last call, in this order.
+    pub(crate) fn take_forgotten(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().forgotten)
     }
 
     /// No change gets through any more, as after SIGKILL.

@@ -212,6 +212,14 @@ impl StorageFile for SimFile {
         self.sync("sync_all")
     }
 
+    fn drop_cache(&self) -> Result<()> {
+        let mut state = self.state()?;
+        let name = state.name_of(self.id);
+        state.check("drop_cache", &name)?;
+        state.forgotten.push(name);
+        Ok(())
+    }
+
     fn set_read_only(&self) -> Result<()> {
         let mut state = self.state()?;
         let name = state.name_of(self.id);
