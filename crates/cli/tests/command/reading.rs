@@ -184,3 +184,15 @@ fn repair_has_nothing_to_do_on_a_healthy_log_and_says_first_what_it_would_do() {
     assert!(side.exists());
     rig.run(&["-C", "nowhere", "repair"]).exits(10);
 }
+
+#[test]
+fn where_an_agent_runs_is_taken_from_the_environment() {
+    let rig = Rig::small();
+    let flags = ["-C", "log", "append", "--type", "t", "--agent", "did:a", "--action", "allow"];
+    let mut command = rig.command(&flags);
+    command.env("AGT_ENVIRONMENT", "staging").env("SANDBOX_ID", "box-7");
+    super::finished(command.output().unwrap()).exits(0);
+    let entry = rig.on_log(&["get", "3", "--json"]).exits(0).document();
+    assert_eq!((&entry["environment"], &entry["sandbox_id"]), (&"staging".into(), &"box-7".into()));
+    assert!(rig.on_log(&["get", "2", "--json"]).exits(0).document()["environment"].is_null());
+}
