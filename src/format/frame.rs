@@ -312,7 +312,7 @@ pub(crate) fn hash_each(
 }
 
 /// The body hash of each frame, recomputed from whatever is stored.
-fn body_hashes(frames: &[Frame<'_>]) -> Vec<Hash> {
+pub(crate) fn body_hashes(frames: &[Frame<'_>]) -> Vec<Hash> {
     let known = |frame: &Frame<'_>| match frame.body {
         Body::DataErased { data_hash, .. } => data_hash,
         Body::Whole { .. } | Body::BodyErased { .. } => Hash::ZERO,

@@ -93,7 +93,8 @@ impl Driver {
             let mut ids: Vec<Given> = Vec::new();
             let mut records: Vec<Record> = Vec::new();
             for entry in entries {
-                let encoded = encode::encode(&entry, &self.admission, self.pid, now, frames)?;
+                let encoded =
+                    encode::encode_unhashed(&entry, &self.admission, self.pid, now, frames)?;
                 records.push(encoded.record);
                 ids.push(encoded.given);
                 self.check_group_len(frames.len())?;
@@ -101,6 +102,7 @@ impl Driver {
             if records.is_empty() {
                 return Err(Error::new(ErrorKind::Invalid, "an empty batch"));
             }
+            encode::hash_bodies(frames, &mut records);
             let (cell, position) =
                 self.queue.push(frames, records.into_iter(), needs_sync, self.queue_full)?;
             Ok(Queued { cell, position, ids })
