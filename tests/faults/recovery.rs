@@ -184,6 +184,47 @@ fn what_nothing_vouches_for_is_not_signed() {
     assert_eq!(signed.checkpoint().size().get(), 3);
 }
 
+/// What is wrong with the history stops signing, not appending; a disk that fails stops both.
+#[test]
+fn a_history_that_holds_no_checkpoint_stops_nobody_from_appending() {
+    let sim = Sim::new();
+    options(&sim, 1).open().unwrap().close().unwrap();
+    let (line, note) = ("checkpoint 00000009", "nonsense\n");
+    let crc = crc32(format!("{line}{note}").as_bytes());
+    sim.put("log.checkpoints", format!("{line} {crc:08x}\n{note}\n").as_bytes());
+    let log = options(&sim, 1).open().unwrap();
+    let _ = log.append(entry("did:a", "{}")).unwrap();
+    let key = SigningKey::from_seed(&log.identity().origin, &[7; 32]).unwrap();
+    let error = log.checkpoint(&[&key]).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.location().file.as_deref()),
+        (ErrorKind::Corrupt, Some("log.checkpoints"))
+    );
+    log.close().unwrap();
+    let broken = std::io::ErrorKind::Other;
+    sim.set_faults(Faults {
+        fail_always: vec![("read", "log.checkpoints", broken)],
+        ..Faults::default()
+    });
+    assert_eq!(options(&sim, 1).open().unwrap_err().kind(), ErrorKind::Io);
+}
+
+/// Nobody has to close a log, or append to it, for its last entries to be vouched for.
+#[test]
+fn a_log_that_is_left_alone_vouches_for_its_last_entries() {
+    let sim = Sim::new();
+    let log = options(&sim, 1).open().unwrap();
+    for turn in 1..=2 {
+        let _ = log.append(entry("did:a", "{}")).unwrap();
+        let begun = std::time::Instant::now();
+        while log.view().unvouched() > 0 {
+            assert!(begun.elapsed().as_secs() < 60, "the last entry is not vouched for");
+            std::thread::yield_now();
+        }
+        assert_eq!(log.head().size.get(), turn, "an empty group brings no entry");
+    }
+}
+
 /// The first entry's hash is built on all of `log.id`.
 #[test]
 fn a_log_does_not_take_another_name() {
@@ -477,6 +518,15 @@ fn swapped_cut_and_missing_segments_are_named() {
     refused(&sim, &[&segments[0]]);
     let shown = Reader::on_storage(sim.storage()).and_then(|reader| reader.view());
     assert_eq!(shown.map(|view| view.size().get()).map_err(|e| e.kind()), Err(ErrorKind::Corrupt));
+    // One that was sealed, for it is read-only, and whose footer is not whole any more.
+    let sim = whole.fork();
+    let mut bytes = whole.bytes(&segments[last - 1]);
+    let at = footer(&bytes);
+    bytes[at + 20] ^= 1;
+    sim.put(&segments[last - 1], &bytes);
+    let error = refused(&sim, &[&segments[last - 1]]);
+    assert!(error.to_string().contains("its footer is damaged"), "{error}");
+    assert!(error.advice().is_some_and(|advice| advice.contains("chmod")), "{error}");
     // More entries than the next segment leaves room for.
     let sim = whole.fork();
     sim.take_away(&segments[last]);
