@@ -534,6 +534,40 @@ fn swapped_cut_and_missing_segments_are_named() {
     assert!(error.advice().is_some());
 }
 
+/// Power that goes while a segment is sealed leaves a footer short, or with a hole. The segment is not
+/// read-only yet, and is sealed again.
+#[test]
+fn a_footer_that_was_torn_while_it_was_written_is_written_again() {
+    let whole = many_segments();
+    let mut segments = whole.names();
+    segments.retain(|name| name.ends_with(".seg"));
+    let (first, sealed) = (&segments[0], &segments[segments.len() - 2]);
+    let torn = |name: &String, tear: &dyn Fn(&mut Vec<u8>, usize)| {
+        let sim = whole.fork();
+        let mut bytes = whole.bytes(name);
+        let len = bytes[bytes.len() - 16..].first_chunk().map(|len| u64::from_le_bytes(*len));
+        let footer = bytes.len() - usize::try_from(len.unwrap()).unwrap();
+        tear(&mut bytes, footer);
+        sim.take_away(name);
+        sim.put(name, &bytes);
+        sim
+    };
+    let short: &dyn Fn(&mut Vec<u8>, usize) = &|bytes, footer| bytes.truncate(footer + 50);
+    let hole: &dyn Fn(&mut Vec<u8>, usize) =
+        &|bytes, footer| bytes[footer + 40..footer + 60].fill(0);
+    for tear in [short, hole] {
+        let sim = torn(sealed, tear);
+        options(&sim, 1).open().unwrap().close().unwrap();
+        assert!(sim.bytes(sealed) == whole.bytes(sealed), "the same footer, byte by byte");
+        // Of one that was sealed long ago, nothing of the kind is left by a crash.
+        let error = options(&torn(first, tear), 1).open().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.location().file.as_deref()),
+            (ErrorKind::Corrupt, Some(&**first))
+        );
+    }
+}
+
 /// CRC-32 (IEEE), bit by bit.
 pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32, byte: &u8| {
