@@ -12,7 +12,7 @@
 use super::active::{Active, Preallocate, Spare};
 use super::admission::Admission;
 use super::counters::Counters;
-use super::encode;
+use super::encode::{self, BodyHash};
 use super::housekeeper::{Housekeeper, Job};
 use super::queue::Batch;
 use super::recent::RecentIds;
@@ -304,8 +304,8 @@ impl Committer {
         now: UnixNanos,
     ) -> Result<()> {
         let mut frame = Vec::new();
-        let encoded =
-            encode::encode(entry, &self.fixed.admission, self.fixed.pid, now, &mut frame)?;
+        let Fixed { admission, pid, .. } = &*self.fixed;
+        let encoded = encode::encode(entry, admission, *pid, now, BodyHash::Now, &mut frame)?;
         batch.push(&frame, std::iter::once(encoded.record));
         Ok(())
     }

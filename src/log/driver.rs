@@ -9,7 +9,7 @@
 
 use super::admission::Admission;
 use super::committer::{CommitError, Committer, Fixed};
-use super::encode::{self, Given, Record};
+use super::encode::{self, BodyHash, Given, Record};
 use super::options::Options;
 use super::queue::{Queue, QueueFull, group_body_max};
 use super::ticket::{GroupCell, Placement, Ticket, check_fork};
@@ -93,8 +93,8 @@ impl Driver {
             let mut ids: Vec<Given> = Vec::new();
             let mut records: Vec<Record> = Vec::new();
             for entry in entries {
-                let encoded =
-                    encode::encode_unhashed(&entry, &self.admission, self.pid, now, frames)?;
+                let (admission, later) = (&self.admission, BodyHash::Later);
+                let encoded = encode::encode(&entry, admission, self.pid, now, later, frames)?;
                 records.push(encoded.record);
                 ids.push(encoded.given);
                 self.check_group_len(frames.len())?;
@@ -116,8 +116,8 @@ impl Driver {
         needs_sync: bool,
     ) -> Result<(Arc<GroupCell>, usize, Given)> {
         with_frames(|frames| {
-            let encoded =
-                encode::encode(entry, &self.admission, self.pid, self.clock.now(), frames)?;
+            let (admission, now) = (&self.admission, self.clock.now());
+            let encoded = encode::encode(entry, admission, self.pid, now, BodyHash::Now, frames)?;
             self.check_group_len(frames.len())?;
             let record = std::iter::once(encoded.record);
             let (cell, position) = self.queue.push(frames, record, needs_sync, self.queue_full)?;

@@ -110,31 +110,6 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
 }
 
-/// Checks, redacts, salts and hashes an entry and appends its frame to `out`.
-///
-/// # Errors
-/// [`ErrorKind::Invalid`] or [`ErrorKind::TooLarge`], naming the field; nothing was appended.
-pub(crate) fn encode(
-    entry: &Entry<'_>,
-    admission: &Admission,
-    pid: u32,
-    now: UnixNanos,
-    out: &mut Vec<u8>,
-) -> Result<Encoded> {
-    encode_with(entry, admission, pid, now, out, |unplaced| unplaced.body_hash())
-}
-
-/// As [`encode`], for entries of which there are many: [`hash_bodies`] must follow.
-pub(crate) fn encode_unhashed(
-    entry: &Entry<'_>,
-    admission: &Admission,
-    pid: u32,
-    now: UnixNanos,
-    out: &mut Vec<u8>,
-) -> Result<Encoded> {
-    encode_with(entry, admission, pid, now, out, |_| Hash::ZERO)
-}
-
 /// Frames that are hashed together: enough to keep wide vectors busy.
 const FRAMES_TOGETHER: usize = 64;
 
@@ -151,13 +126,26 @@ pub(crate) fn hash_bodies(frames: &[u8], records: &mut [Record]) {
     }
 }
 
-fn encode_with(
+/// When the hash of an entry's body is computed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum BodyHash {
+    /// While the entry is encoded.
+    Now,
+    /// Of many entries together: [`hash_bodies`] must follow.
+    Later,
+}
+
+/// Checks, redacts, salts and hashes an entry and appends its frame to `out`.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`] or [`ErrorKind::TooLarge`], naming the field; nothing was appended.
+pub(crate) fn encode(
     entry: &Entry<'_>,
     admission: &Admission,
     pid: u32,
     now: UnixNanos,
+    body_hash: BodyHash,
     out: &mut Vec<u8>,
-    body_hash: impl FnOnce(&Unplaced<'_>) -> Hash,
 ) -> Result<Encoded> {
     let completed = admission.complete(entry)?;
     let entry = &*completed;
@@ -207,7 +195,10 @@ fn encode_with(
             flags: unplaced.flags,
             meta_len: len32(unplaced.meta.len()),
             data_len: len32(unplaced.payload.len()),
-            body_hash: body_hash(&unplaced),
+            body_hash: match body_hash {
+                BodyHash::Now => unplaced.body_hash(),
+                BodyHash::Later => Hash::ZERO,
+            },
             given_id_key: entry.text(Field::EntryId).map(|_| entry_id.key()),
             is_time_given: entry.times().first().is_some_and(Option::is_some),
         };
@@ -233,7 +224,7 @@ mod tests {
 
     fn encode(entry: &Entry<'_>, out: &mut Vec<u8>) -> Result<Encoded> {
         let admission = Options::memory().admission()?;
-        super::encode(entry, &admission, 1, UnixNanos(5_000_000_007), out)
+        super::encode(entry, &admission, 1, UnixNanos(5_000_000_007), BodyHash::Now, out)
     }
 
     #[test]
@@ -244,7 +235,8 @@ mod tests {
             let data = format!("{{\"fill\":\"{}\"}}", "x".repeat(7 * n));
             let entry = Entry::new("tool", "did:a", "allow");
             let entry = if n % 5 == 0 { entry } else { entry.data_text(&data) };
-            let encoded = encode_unhashed(&entry, &admission, 1, UnixNanos(5), &mut out).unwrap();
+            let (now, later) = (UnixNanos(5), BodyHash::Later);
+            let encoded = super::encode(&entry, &admission, 1, now, later, &mut out).unwrap();
             assert_eq!(encoded.record.body_hash, Hash::ZERO);
             records.push(encoded.record);
         }

@@ -227,7 +227,7 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use super::super::encode::encode;
+    use super::super::encode::{BodyHash, encode};
     use super::super::environment::Environment;
     use super::super::options::Options;
     use super::*;
@@ -245,7 +245,8 @@ mod tests {
             .environment(Environment::none());
         let entry = Entry::new("t", "did:a", "allow").data_text("{}");
         let (mut frame, admission) = (Vec::new(), options.admission().unwrap());
-        let encoded = encode(&entry, &admission, PID, UnixNanos(1), &mut frame).unwrap();
+        let (now, hashed) = (UnixNanos(1), BodyHash::Now);
+        let encoded = encode(&entry, &admission, PID, now, hashed, &mut frame).unwrap();
         (frame, encoded.record)
     }
 

@@ -133,7 +133,8 @@ impl Narrow {
             .environment(Environment::none());
         let (mut frame, pid) = (Vec::new(), std::process::id());
         let admission = options.admission().unwrap();
-        let encoded = encode::encode(&entry(), &admission, pid, UnixNanos(1), &mut frame).unwrap();
+        let (now, hashed) = (UnixNanos(1), encode::BodyHash::Now);
+        let encoded = encode::encode(&entry(), &admission, pid, now, hashed, &mut frame).unwrap();
         Self { queue: Queue::new(frame.len(), pid), frame, record: encoded.record }
     }
 
