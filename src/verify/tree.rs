@@ -33,9 +33,6 @@ fn grow(
         let base = nodes.len();
         let first = NodeId::stored_before(frontier.size().get());
         frontier.extend(part, |id, hash| {
-            if !id.is_stored() {
-                return;
-            }
             let at = usize::try_from(id.position() - first).map_or(usize::MAX, |at| base + at);
             if at >= nodes.len() {
                 nodes.resize(at + 1, Hash::ZERO.0);

@@ -125,9 +125,6 @@ impl Followed {
         let from = self.nodes.len();
         let nodes = &mut self.nodes;
         self.frontier.extend(leaves, |id, hash| {
-            if !id.is_stored() {
-                return;
-            }
             let at = usize::try_from(id.position() - first).map_or(usize::MAX, |at| from + at);
             if at >= nodes.len() {
                 nodes.resize(at + 1, Hash::ZERO);

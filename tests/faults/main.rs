@@ -7,6 +7,7 @@
 mod audit;
 mod calls;
 mod campaign;
+mod doubt;
 mod gate;
 mod hostile;
 mod image;

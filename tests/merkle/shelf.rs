@@ -19,7 +19,7 @@ impl Shelf {
         let stored = &mut self.stored;
         self.frontier.push(leaf, |id, hash| {
             assert_eq!(id.position(), stored.len() as u64, "{id:?} completes in storage order");
-            stored.extend(id.is_stored().then_some(hash));
+            stored.push(hash);
         });
     }
 
