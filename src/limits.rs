@@ -109,7 +109,7 @@ pub const QUERY_BATCH_FIRST: usize = 4;
 /// Stored bytes after which it reads no further entry at once; the first always fits.
 pub const QUERY_BATCH_BYTES: usize = 1 << 20;
 /// Entries covered by one zone (minimum and maximum time) in an index.
-pub const ZONE_ENTRIES: usize = 1024;
+pub const ZONE_ENTRIES: usize = 128;
 /// Postings in one block of a posting list.
 pub const POSTING_BLOCK: usize = 128;
 /// Terms in one front-coded block of a dictionary.

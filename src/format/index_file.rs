@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! section 0     offsets   frame offset in the segment file, u32 per entry
-//!         1     zones     per 1,024 entries, 40 bytes:
+//!         1     zones     per 128 entries, 40 bytes:
 //!                         | event_min: s i64, ns u32 | event_max: s i64, ns u32 |
 //!                         | recorded_min u64 | recorded_max u64 |
 //!         2     system    posting list of the engine's own entries
@@ -41,7 +41,7 @@ const _: () = assert!(SECTION_COUNT <= side::SECTIONS);
 /// An instant as (seconds, nanoseconds).
 pub type Instant = (i64, u32);
 
-/// Smallest and largest times of up to 1,024 consecutive entries.
+/// Smallest and largest times of consecutive entries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Zone {
     /// Event times; minimum above maximum when every body is erased.
@@ -61,6 +61,18 @@ impl Zone {
             self.event = (self.event.0.min(event), self.event.1.max(event));
         }
         self.recorded = (self.recorded.0.min(recorded), self.recorded.1.max(recorded));
+    }
+
+    /// The smallest zone that both are in.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            event: (self.event.0.min(other.event.0), self.event.1.max(other.event.1)),
+            recorded: (
+                self.recorded.0.min(other.recorded.0),
+                self.recorded.1.max(other.recorded.1),
+            ),
+        }
     }
 
     /// The 40 bytes.
@@ -255,7 +267,7 @@ impl<'a> IndexFile<'a> {
         Some(u32::from_le_bytes(*bytes))
     }
 
-    /// The zone with this number: entries `zone * 1024..`.
+    /// The zone with this number: entries `zone * 128..`.
     #[must_use]
     pub fn zone(&self, zone: u32) -> Option<Zone> {
         let at = (zone as usize).checked_mul(ZONE_LEN)?;

@@ -23,7 +23,7 @@ use std::ops::Range;
 /// First bytes of a side file's header.
 pub const SIDE_MAGIC: [u8; 8] = *b"WMARKSID";
 /// Version of the side files this build writes and reads. It moves without the log format.
-pub const SIDE_VERSION: u16 = 2;
+pub const SIDE_VERSION: u16 = 3;
 /// Sections a header has room for; unused ones are empty.
 pub const SECTIONS: usize = 16;
 /// Length of the encoded header in bytes.

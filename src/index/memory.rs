@@ -36,6 +36,7 @@ struct IdTable {
 pub(crate) struct MemIndex {
     offsets: Vec<u32>,
     zones: Vec<Zone>,
+    times: Zone,
     system: Vec<u32>,
     erased: Vec<u32>,
     /// Upper half of the id key and local id; entries without a body are not in it.
@@ -57,6 +58,7 @@ impl MemIndex {
         Self {
             offsets: Vec::new(),
             zones: Vec::new(),
+            times: Zone::EMPTY,
             system: Vec::new(),
             erased: Vec::new(),
             ids: Vec::new(),
@@ -106,6 +108,7 @@ impl MemIndex {
         if let Some(zone) = self.zones.last_mut() {
             zone.include(event, frame.recorded_at);
         }
+        self.times.include(event, frame.recorded_at);
         id
     }
 
@@ -163,6 +166,10 @@ impl PartIndex for MemIndex {
 
     fn zone(&self, zone: u32) -> Option<Zone> {
         self.zones.get(zone as usize).copied()
+    }
+
+    fn times(&self) -> Zone {
+        self.times
     }
 
     fn system(&self) -> Result<Postings<'_>, Flaw> {

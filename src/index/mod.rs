@@ -61,6 +61,9 @@ pub(crate) trait PartIndex: Send + Sync {
     /// Times of the entries `zone * ZONE_ENTRIES..`; `None` beyond the last zone.
     fn zone(&self, zone: u32) -> Option<Zone>;
 
+    /// Times of all entries: what the zones say together.
+    fn times(&self) -> Zone;
+
     /// The engine's own entries.
     ///
     /// # Errors

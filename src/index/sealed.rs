@@ -12,6 +12,7 @@ use crate::format::Flaw;
 use crate::format::index_file::{IndexFile, IndexLayout, Zone};
 use crate::format::side::Subject;
 use crate::format::terms::Key;
+use crate::sync::OnceLock;
 use std::fmt;
 use std::ops::Deref;
 
@@ -19,6 +20,8 @@ use std::ops::Deref;
 pub(crate) struct SealedIndex<R> {
     region: R,
     layout: IndexLayout,
+    /// What the zones say together, once somebody asked.
+    times: OnceLock<Zone>,
 }
 
 impl<R: Deref<Target = [u8]>> SealedIndex<R> {
@@ -28,7 +31,7 @@ impl<R: Deref<Target = [u8]>> SealedIndex<R> {
     /// A [`Flaw`], relative to the file: the file is to be built again.
     pub(crate) fn open(region: R, subject: &Subject) -> Result<Self, Flaw> {
         let layout = IndexLayout::parse(&region, subject)?;
-        Ok(Self { region, layout })
+        Ok(Self { region, layout, times: OnceLock::new() })
     }
 
     fn file(&self) -> IndexFile<'_> {
@@ -72,6 +75,11 @@ impl<R: Deref<Target = [u8]> + Send + Sync> PartIndex for SealedIndex<R> {
 
     fn zone(&self, zone: u32) -> Option<Zone> {
         self.file().zone(zone)
+    }
+
+    fn times(&self) -> Zone {
+        let zones = || (0..).map_while(|zone| self.zone(zone));
+        *self.times.get_or_init(|| zones().fold(Zone::EMPTY, Zone::and))
     }
 
     fn system(&self) -> Result<Postings<'_>, Flaw> {

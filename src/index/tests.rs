@@ -122,9 +122,13 @@ fn sealed_and_growing_answer_alike() {
         assert_eq!(sealed.id_candidates(key), [local]);
     }
     assert_eq!((growing.offset(5000), sealed.offset(5000)), (None, None));
-    for zone in 0..6 {
+    for zone in 0..=40 {
         assert_eq!(growing.zone(zone), sealed.zone(zone));
     }
+    assert_eq!((growing.zone(39).is_some(), growing.zone(40)), (true, None));
+    assert_eq!(growing.times(), sealed.times());
+    assert_eq!(growing.times().event.0, growing.zone(0).unwrap().event.0);
+    assert_eq!(growing.times().event.1, growing.zone(39).unwrap().event.1);
     for key in Key::ALL {
         let all = |index: &dyn PartIndex| {
             let mut all = std::collections::BTreeMap::new();
@@ -174,6 +178,7 @@ fn an_erased_body_leaves_offset_and_mark_alone() {
         let zone = index.zone(0).unwrap();
         assert!(zone.event.0 > zone.event.1);
         assert_eq!(zone.recorded, (5, 5));
+        assert_eq!(index.times(), zone);
     }
 }
 

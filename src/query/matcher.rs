@@ -3,7 +3,7 @@
 //! ```text
 //! driver   rarest list  3 . . 9 . . . 14 . . 20        proposes
 //! others   each list    . . . 9 . 12 .  . . . 20        agrees, or names its own next id
-//! zones    time         |  outside  |  inside | partly  steps over 1,024 entries at once
+//! zones    time         |  outside  |  inside | partly  steps over 128 entries at once
 //! ```
 //!
 //! Lists leapfrog: whichever is ahead names the next candidate, so the cost is that of the rarest.
@@ -15,6 +15,7 @@ use super::parts::PartView;
 use super::plan::Plan;
 use crate::error::Result;
 use crate::format::Flaw;
+use crate::format::index_file::Zone;
 use crate::format::terms::Key;
 use crate::index::{PartIndex, Postings, Walker};
 use crate::limits::ZONE_ENTRIES;
@@ -112,6 +113,11 @@ impl<'a> Matcher<'a> {
         prefixed: Option<&'a [u32]>,
         plan: &mut Plan,
     ) -> Result<Option<Self>, Flaw> {
+        let times = query.times();
+        if range.is_empty() || timing(times, &view.index.times()) == Timing::Outside {
+            plan.empty_parts += 1;
+            return Ok(None);
+        }
         let mut lists: Vec<(&'static str, Postings<'a>)> = Vec::new();
         for (key, term) in query.terms() {
             lists.push((key.short_name(), view.index.postings(key, term.as_bytes())?));
@@ -119,7 +125,7 @@ impl<'a> Matcher<'a> {
         if let Some(ids) = prefixed {
             lists.push((PREFIX, Postings::Slice(ids)));
         }
-        if lists.iter().any(|(_, list)| list.is_empty()) || range.is_empty() {
+        if lists.iter().any(|(_, list)| list.is_empty()) {
             plan.empty_parts += 1;
             return Ok(None);
         }
@@ -130,7 +136,6 @@ impl<'a> Matcher<'a> {
             Some(((name, list), _)) => plan.drive(&format!("{name} postings"), list.len().into()),
         }
         lists.iter().skip(1).for_each(|(name, _)| plan.check(name));
-        let times = query.times();
         let mut without = Vec::new();
         if !query.wants_system() {
             without.push(view.index.system()?.walk());
@@ -201,16 +206,10 @@ impl<'a> Matcher<'a> {
 
     /// What the zone of `at` says about the time filter; inside when there is none.
     pub(super) fn timing(&self, at: u32) -> Timing {
-        let Some((since, until)) = self.times else { return Timing::Inside };
-        let Some(zone) = self.index.zone(zone_number(at)) else { return Timing::Partly };
-        let (first, last) = zone.event;
-        if last < since || first > until || first > last {
-            Timing::Outside
-        } else if since <= first && last <= until {
-            Timing::Inside
-        } else {
-            Timing::Partly
+        if self.times.is_none() {
+            return Timing::Inside;
         }
+        self.index.zone(zone_number(at)).map_or(Timing::Partly, |zone| timing(self.times, &zone))
     }
 
     /// How many entries of `range` match, from lengths and ranks alone; `None` when more than one
@@ -245,6 +244,19 @@ impl<'a> Matcher<'a> {
 }
 
 const PREFIX: &str = "resource prefix";
+
+/// What entries with such times say about a time filter; inside when there is none.
+fn timing(times: Option<((i64, u32), (i64, u32))>, zone: &Zone) -> Timing {
+    let Some((since, until)) = times else { return Timing::Inside };
+    let (first, last) = zone.event;
+    if last < since || first > until || first > last {
+        Timing::Outside
+    } else if since <= first && last <= until {
+        Timing::Inside
+    } else {
+        Timing::Partly
+    }
+}
 
 fn zone_number(local: u32) -> u32 {
     u32::try_from(local as usize / ZONE_ENTRIES).unwrap_or(u32::MAX)

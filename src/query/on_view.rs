@@ -81,9 +81,11 @@ impl Parts for View {
             // Offsets come from the index at hand: it may be locked while it is lent.
             let offset = |local| part.offset_in(index, local);
             let read = |locals: &[u32]| {
-                let (mut entries, mut bytes, mut failed) = (Vec::new(), 0, None);
+                let (mut bytes, mut failed, mut room) = (0, None, Vec::new());
+                let mut entries = Vec::with_capacity(locals.len());
+                part.fetch(index, locals);
                 for local in locals {
-                    match part.entry_in(index, *local) {
+                    match part.entry_in(index, *local, &mut room) {
                         Ok(entry) => {
                             bytes += entry.stored_len();
                             entries.push(entry);

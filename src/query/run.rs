@@ -215,7 +215,8 @@ impl Walk<'_> {
         let asked = self.asked;
         let result = with_matcher(view, asked, span, &mut plan, &mut |matcher, plan| {
             let (mut at, mut wanted, mut failed) = (matcher.start(), Vec::new(), None);
-            let mut batch = QUERY_BATCH_FIRST;
+            // Who says how many are wanted wants them; others may stop after the first.
+            let mut batch = self.left.map_or(QUERY_BATCH_FIRST, |_| QUERY_BATCH_ENTRIES);
             while !self.is_done {
                 // No more at once than are wanted: all but the engine's own are results.
                 let most = self.left.map_or(batch, |left| left.min(batch));

@@ -27,6 +27,18 @@ const FIRST_READ: usize = 1024;
 /// How far before an entry the hash of the one before may lie to be read together with it.
 const NEAR: u32 = 2048;
 
+/// Bytes of an entry that are asked of memory ahead, and after how many the next are asked.
+const FETCHED_MAX: usize = 4096;
+const CACHE_LINE: usize = 64;
+
+/// The first bytes of a buffer that grows as it must.
+fn first_of(room: &mut Vec<u8>, len: usize) -> &mut [u8] {
+    if room.len() < len {
+        room.resize(len, 0);
+    }
+    room.get_mut(..len).unwrap_or_default()
+}
+
 /// Where the entry hash lies of the frame at this offset.
 fn hash_offset(frame: u32) -> u32 {
     frame.saturating_add(u32::try_from(FRAME_HASH_OFFSET).unwrap_or(0))
@@ -120,9 +132,36 @@ impl Part {
             .map_err(|flaw| flaw.into_error(self.name(), u64::from(offset)).at_index(index))
     }
 
+    /// Has the bytes of entries come from memory all at once: reading them one by one would wait for
+    /// each. Where they lie is the index's word, and only its; nothing is believed of it here.
+    pub(crate) fn fetch(&self, index: &dyn PartIndex, locals: &[u32]) {
+        let Self::Sealed(sealed) = self else { return };
+        let mut seen = 0u8;
+        for local in locals {
+            let Some(offset) = index.offset(*local) else { continue };
+            let before = local.checked_sub(1).and_then(|before| index.offset(before));
+            let next = local.checked_add(1).and_then(|next| index.offset(next));
+            let len = next.and_then(|next| next.checked_sub(offset));
+            let len = len.map_or(FIRST_READ, |len| (len as usize).min(FETCHED_MAX));
+            let hash = before.and_then(|before| sealed.bytes_from(hash_offset(before)).ok());
+            let frame = sealed.bytes_from(offset).ok();
+            for (bytes, len) in [(hash, 32), (frame, len)] {
+                let bytes = bytes.unwrap_or_default();
+                let lines = bytes.get(..len).unwrap_or(bytes).iter().step_by(CACHE_LINE);
+                seen = lines.fold(seen, |seen, byte| seen ^ byte);
+            }
+        }
+        std::hint::black_box(seen);
+    }
+
     /// The entry at `local` of the index, with the stored hash of the entry before; hashes are not
-    /// checked here.
-    pub(crate) fn entry_in(&self, index: &dyn PartIndex, local: u32) -> Result<StoredEntry> {
+    /// checked here. `room` is for reading, and may be used again.
+    pub(crate) fn entry_in(
+        &self,
+        index: &dyn PartIndex,
+        local: u32,
+        room: &mut Vec<u8>,
+    ) -> Result<StoredEntry> {
         let offset = self.offset_in(index, local)?;
         let Some(before) = local.checked_sub(1) else {
             return self.entry_at(offset, local, self.previous_hash());
@@ -135,7 +174,7 @@ impl Part {
         let next = local.checked_add(1).and_then(|next| index.offset(next));
         let len = next.and_then(|next| next.checked_sub(offset));
         let len = len.map_or(FIRST_READ, |len| len as usize);
-        let bytes = self.read_growing(growing, hash_at, ahead as usize, len)?;
+        let bytes = self.read_growing(growing, hash_at, ahead as usize, len, room)?;
         let previous = bytes.first_chunk().map(|bytes| Hash(*bytes)).unwrap_or_default();
         self.decode(bytes.get(ahead as usize..).unwrap_or_default(), offset, local, previous)
     }
@@ -148,31 +187,33 @@ impl Part {
     ) -> Result<R> {
         match self {
             Self::Sealed(sealed) => read(sealed.bytes_from(offset)?),
-            Self::Growing(growing) => read(&self.read_growing(growing, offset, 0, FIRST_READ)?),
+            Self::Growing(growing) => {
+                read(self.read_growing(growing, offset, 0, FIRST_READ, &mut Vec::new())?)
+            }
         }
     }
 
     /// The bytes from `offset` on, up to the end of the frame that begins `ahead` bytes behind it and
     /// is thought to have `len` bytes.
-    fn read_growing(
+    fn read_growing<'r>(
         &self,
         growing: &Growing,
         offset: u32,
         ahead: usize,
         len: usize,
-    ) -> Result<Vec<u8>> {
+        room: &'r mut Vec<u8>,
+    ) -> Result<&'r [u8]> {
         let at = u64::from(offset);
-        let mut buffer = vec![0u8; ahead + len];
-        let got = growing.file.read_at(&mut buffer, at)?;
-        buffer.truncate(got);
-        let claimed = buffer.get(ahead + 4..).and_then(|rest| rest.first_chunk());
+        let got = growing.file.read_at(first_of(room, ahead + len), at)?;
+        let claimed = room.get(..got).and_then(|bytes| bytes.get(ahead + 4..)?.first_chunk());
         let len = claimed.map_or(0, |bytes| u32::from_le_bytes(*bytes)) as usize;
         let len_max = FRAME_FIXED_LEN + 64 + META_BYTES_MAX + PAYLOAD_BYTES_MAX;
-        if ahead + len > got && len <= len_max {
-            buffer.resize(ahead + len, 0);
-            growing.file.read_exact_at(&mut buffer, at).map_err(|e| e.at_file(self.name()))?;
+        if ahead + len <= got || len > len_max {
+            return Ok(room.get(..got).unwrap_or_default());
         }
-        Ok(buffer)
+        let all = first_of(room, ahead + len);
+        growing.file.read_exact_at(all, at).map_err(|e| e.at_file(self.name()))?;
+        Ok(all)
     }
 
     /// The stored entry hash.
