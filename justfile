@@ -27,15 +27,15 @@ docs:
 
 # crash at every change to a simulated disk, so many images; SEED=n repeats one
 crash images="250000":
-    RUSTFLAGS="--cfg model" IMAGES={{images}} cargo test --release -p witnessmark \
+    RUSTC_WORKSPACE_WRAPPER="$PWD/.ci/rustc-model" IMAGES={{images}} cargo test --release -p witnessmark \
         --test faults -- --nocapture campaign::
 
 # every call to the disk fails in every way; each sync is left out; 100,000 schedules of threads; every
 # order of a few calls, weak memory included
 models:
-    RUSTFLAGS="--cfg model" STEP=1 SCHEDULES=100000 cargo test --release -p witnessmark \
+    RUSTC_WORKSPACE_WRAPPER="$PWD/.ci/rustc-model" STEP=1 SCHEDULES=100000 cargo test --release -p witnessmark \
         --test faults -- --nocapture calls:: steps:: schedules::
-    RUSTFLAGS="--cfg model" cargo test --release -p witnessmark \
+    RUSTC_WORKSPACE_WRAPPER="$PWD/.ci/rustc-model" cargo test --release -p witnessmark \
         --lib -- --nocapture --test-threads 2 models::
 
 # kill -9 in the middle of ingesting, a hundred times
