@@ -70,10 +70,20 @@ impl MemIndex {
     /// Takes the next entries, each with the offset of its frame in the segment file.
     pub(crate) fn push_all(&mut self, frames: &[(Frame<'_>, u32)]) {
         let mut ids: Vec<(u32, &[u8])> = Vec::with_capacity(frames.len());
+        let mut terms: [Vec<(&[u8], u32)>; Key::COUNT] =
+            std::array::from_fn(|_| Vec::with_capacity(frames.len()));
         for (frame, offset) in frames {
             // Segments are at most 1 GiB, so locals are far from the end of u32.
             let local = self.len();
-            ids.extend(self.push(frame, local, *offset).map(|id| (local, id)));
+            let id = self.push(frame, local, *offset, |key, term| {
+                if let Some(terms) = terms.get_mut(key.slot()) {
+                    terms.push((term, local));
+                }
+            });
+            ids.extend(id.map(|id| (local, id)));
+        }
+        for (table, terms) in self.terms.iter_mut().zip(&terms) {
+            table.put_all(terms, Locals::one, Locals::push);
         }
         let taken = &mut self.ids;
         hash::id_key_all(ids.iter().map(|(_, id)| *id), |at, key| {
@@ -83,8 +93,14 @@ impl MemIndex {
         });
     }
 
-    /// Takes one entry but for its id, which is returned.
-    fn push<'a>(&mut self, frame: &Frame<'a>, local: u32, offset: u32) -> Option<&'a [u8]> {
+    /// Takes one entry but for its terms, which are handed to `each`, and its id, which is returned.
+    fn push<'a>(
+        &mut self,
+        frame: &Frame<'a>,
+        local: u32,
+        offset: u32,
+        each: impl FnMut(Key, &'a [u8]),
+    ) -> Option<&'a [u8]> {
         self.offsets.push(offset);
         if frame.flags & FLAG_SYSTEM != 0 {
             self.system.push(local);
@@ -93,11 +109,7 @@ impl MemIndex {
         match frame.meta() {
             None => self.erased.push(local),
             Some(meta) => {
-                let facts = terms::scan(meta, |key, term| {
-                    if let Some(terms) = self.terms.get_mut(key.slot()) {
-                        terms.put(term, || Locals::one(local), |locals| locals.push(local));
-                    }
-                });
+                let facts = terms::scan(meta, each);
                 event = facts.time.map(|time| time.instant());
                 id = facts.id;
             }

@@ -76,6 +76,12 @@ impl Table {
         self.used += 1;
     }
 
+    /// The number in the slot where looking for a tag begins, if there is one.
+    #[inline]
+    fn first(&self, tag: u32) -> Option<u32> {
+        self.slots.get(self.start(tag)).and_then(|(_, slot)| slot.checked_sub(1))
+    }
+
     fn put(&mut self, tag: u32, slot: u32) {
         let mask = self.slots.len() - 1;
         let mut at = self.start(tag);
@@ -198,7 +204,37 @@ impl<V> TermTable<V> {
         first: impl FnOnce() -> V,
         change: impl FnOnce(&mut V),
     ) {
-        let tag = hash_bytes(self.seed, term);
+        self.put_tagged(hash_bytes(self.seed, term), term, first, change);
+    }
+
+    /// [`TermTable::put`] of each term with what goes with it. The table is larger than a cache: the
+    /// slots of all are asked for before the first is looked at, then the terms these lead to.
+    pub(crate) fn put_all<T: Copy>(
+        &mut self,
+        terms: &[(&[u8], T)],
+        first: impl Fn(T) -> V,
+        change: impl Fn(&mut V, T),
+    ) {
+        let tags: Vec<u32> = terms.iter().map(|(term, _)| hash_bytes(self.seed, term)).collect();
+        let numbers: Vec<Option<u32>> = tags.iter().map(|tag| self.table.first(*tag)).collect();
+        let lens = numbers.iter().flatten().map(|number| {
+            let slot = self.terms.get(*number as usize);
+            slot.and_then(|slot| self.bytes.get(slot.start)).map_or(0, |byte| usize::from(*byte))
+        });
+        std::hint::black_box(lens.fold(0, |all, len| all ^ len));
+        for ((term, with), tag) in terms.iter().zip(tags) {
+            self.put_tagged(tag, term, || first(*with), |value| change(value, *with));
+        }
+    }
+
+    #[inline]
+    fn put_tagged(
+        &mut self,
+        tag: u32,
+        term: &[u8],
+        first: impl FnOnce() -> V,
+        change: impl FnOnce(&mut V),
+    ) {
         let known = self.number(tag, term);
         if let Some(known) = known.and_then(|number| self.terms.get_mut(number as usize)) {
             change(&mut known.value);
@@ -262,6 +298,29 @@ mod tests {
         }
         assert_eq!(table.find(1, |_| false), None);
         assert_eq!(table.find(999_999, |_| true), None);
+    }
+
+    /// A term may come twice in one batch, new or known, and the empty one is a term as well.
+    #[test]
+    fn terms_of_a_batch_are_put_as_one_by_one() {
+        let mut seeded: TermTable<Vec<u32>> = TermTable::default();
+        let mut one_by_one = seeded.clone();
+        let name = |number: u32| format!("agent {}", number * number % 97);
+        for batch in 0..40u32 {
+            let mut names: Vec<(String, u32)> =
+                (batch * 16..batch * 16 + 16).map(|number| (name(number), number)).collect();
+            names.push((String::new(), batch));
+            let terms: Vec<(&[u8], u32)> =
+                names.iter().map(|(name, number)| (name.as_bytes(), *number)).collect();
+            seeded.put_all(&terms, |number| vec![number], |list, number| list.push(number));
+            for (term, number) in terms {
+                one_by_one.put(term, || vec![number], |list| list.push(number));
+            }
+        }
+        assert_eq!(seeded.len(), 50, "49 squares modulo 97, and no name");
+        assert!(seeded.iter().eq(one_by_one.iter()));
+        seeded.put_all(&[], |number: u32| vec![number], |_, _| ());
+        assert_eq!(seeded.len(), 50);
     }
 
     #[test]
