@@ -1,14 +1,6 @@
 //! witnessmark beside other embedded engines: how fast, and what a flipped bit does.
 //!
-//! ```text
-//! cargo run --release -p compare -- [speed] [--quick] [--engine NAME]... [--only appends|log]
-//!     [--entries N] [--rounds N] [--seconds S] [--seed N] [--dir DIR] [--csv FILE]
-//! cargo run --release -p compare -- flips [--flips N] [--seed N] [--engine NAME] [--each]
-//! ```
-//!
-//! Prints tables in Markdown. `speed` works below `--dir`, or where it is started, which has to be
-//! on a disk that syncs. `flips` works below `TMPDIR`, where a tmpfs does, and tells every flip on
-//! stderr with `--each`.
+//! [`HELP`] says what it takes; what it prints are tables in Markdown.
 
 mod campaign;
 mod engine;
@@ -30,9 +22,26 @@ use std::path::Path;
 
 const FLIPS_DEFAULT: u64 = 300;
 
+const HELP: &str = "\
+Compares witnessmark with other embedded engines, in tables in Markdown.
+
+cargo run --release -p compare -- [speed] [--quick] [--engine NAME]... [--only appends|log]
+    [--entries N] [--rounds N] [--seconds S] [--seed N] [--dir DIR] [--csv FILE]
+        how fast each is; works below --dir, or where it is started, on a disk that syncs
+cargo run --release -p compare -- flips [--flips N] [--seed N] [--engine NAME] [--each]
+        what a flipped bit does; works below TMPDIR, where a tmpfs does, and tells every flip
+        on stderr with --each
+
+docs/PERFORMANCE.md and docs/ASSURANCE.md say how to read the tables.
+";
+
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if arguments.iter().any(|argument| matches!(*argument, "-h" | "--help" | "help")) {
+        print!("{HELP}");
+        return Ok(());
+    }
     match *arguments {
         ["read", name, mode, seed, dir] => {
             let mode = if mode == "Checked" { Mode::Checked } else { Mode::Default };
