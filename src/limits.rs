@@ -104,7 +104,8 @@ pub const VERIFY_MEMORY_MIN: usize = 96 << 20;
 pub const QUERY_LIMIT_DEFAULT: usize = 100;
 /// Most entries that a query reads at once, so that they are hashed side by side.
 pub const QUERY_BATCH_ENTRIES: usize = 64;
-/// Entries that it reads at first, doubled each time: whoever stops at one does not wait for more.
+/// Entries that it reads at first where no limit is given, doubled each time: whoever stops at one
+/// does not wait for more.
 pub const QUERY_BATCH_FIRST: usize = 4;
 /// Stored bytes after which it reads no further entry at once; the first always fits.
 pub const QUERY_BATCH_BYTES: usize = 1 << 20;

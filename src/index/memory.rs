@@ -36,6 +36,7 @@ struct IdTable {
 pub(crate) struct MemIndex {
     offsets: Vec<u32>,
     zones: Vec<Zone>,
+    /// What the zones say together.
     times: Zone,
     system: Vec<u32>,
     erased: Vec<u32>,
