@@ -83,6 +83,20 @@ pub(super) enum Timing {
     Partly,
 }
 
+impl Timing {
+    /// What a zone says about the times from the first to the second.
+    fn of((since, until): ((i64, u32), (i64, u32)), zone: &Zone) -> Self {
+        let (first, last) = zone.event;
+        if last < since || first > until || first > last {
+            Self::Outside
+        } else if since <= first && last <= until {
+            Self::Inside
+        } else {
+            Self::Partly
+        }
+    }
+}
+
 /// An entry that may be a match.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Candidate {
@@ -114,7 +128,8 @@ impl<'a> Matcher<'a> {
         plan: &mut Plan,
     ) -> Result<Option<Self>, Flaw> {
         let times = query.times();
-        if range.is_empty() || timing(times, &view.index.times()) == Timing::Outside {
+        let is_outside = |times| Timing::of(times, &view.index.times()) == Timing::Outside;
+        if range.is_empty() || times.is_some_and(is_outside) {
             plan.empty_parts += 1;
             return Ok(None);
         }
@@ -206,10 +221,8 @@ impl<'a> Matcher<'a> {
 
     /// What the zone of `at` says about the time filter; inside when there is none.
     pub(super) fn timing(&self, at: u32) -> Timing {
-        if self.times.is_none() {
-            return Timing::Inside;
-        }
-        self.index.zone(zone_number(at)).map_or(Timing::Partly, |zone| timing(self.times, &zone))
+        let Some(times) = self.times else { return Timing::Inside };
+        self.index.zone(zone_number(at)).map_or(Timing::Partly, |zone| Timing::of(times, &zone))
     }
 
     /// How many entries of `range` match, from lengths and ranks alone; `None` when more than one
@@ -244,19 +257,6 @@ impl<'a> Matcher<'a> {
 }
 
 const PREFIX: &str = "resource prefix";
-
-/// What entries with such times say about a time filter; inside when there is none.
-fn timing(times: Option<((i64, u32), (i64, u32))>, zone: &Zone) -> Timing {
-    let Some((since, until)) = times else { return Timing::Inside };
-    let (first, last) = zone.event;
-    if last < since || first > until || first > last {
-        Timing::Outside
-    } else if since <= first && last <= until {
-        Timing::Inside
-    } else {
-        Timing::Partly
-    }
-}
 
 fn zone_number(local: u32) -> u32 {
     u32::try_from(local as usize / ZONE_ENTRIES).unwrap_or(u32::MAX)

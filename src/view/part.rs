@@ -27,7 +27,7 @@ const FIRST_READ: usize = 1024;
 /// How far before an entry the hash of the one before may lie to be read together with it.
 const NEAR: u32 = 2048;
 
-/// Bytes of an entry that are asked of memory ahead, and after how many the next are asked.
+/// Most bytes of an entry that are asked of memory ahead; to ask for one byte brings a line of them.
 const FETCHED_MAX: usize = 4096;
 const CACHE_LINE: usize = 64;
 

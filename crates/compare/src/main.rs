@@ -38,7 +38,7 @@ docs/PERFORMANCE.md and docs/ASSURANCE.md say how to read the tables.
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    if arguments.iter().any(|argument| matches!(*argument, "-h" | "--help" | "help")) {
+    if arguments.iter().any(|argument| matches!(*argument, "-h" | "--help")) {
         print!("{HELP}");
         return Ok(());
     }
